@@ -1,0 +1,66 @@
+"""`POST /api/stt/bytes`: what was said, when, and what became of every second."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from speech_core.contracts import Answered
+
+
+class Word(Answered):
+    start_ms: int
+    end_ms: int
+    text: str
+    probability: float
+
+
+class Segment(Answered):
+    start_ms: int
+    end_ms: int
+    text: str
+    words: list[Word] | None = None
+
+
+class Coverage(Answered):
+    """Seconds of audio received, and what became of them; the last three add up to the first."""
+
+    audio_seconds: float
+    transcribed_seconds: float
+    silent_seconds: float
+    failed_seconds: float
+
+
+class Transcription(Answered):
+    text: str
+    language: str | None
+    duration_seconds: float
+    segments: list[Segment]
+    coverage: Coverage
+
+
+class SegmentEvent(Segment):
+    """Server-sent event `segment`: recognized just now; *final* when it is known that none follows."""
+
+    type: Literal["segment"] = "segment"
+    language: str | None = None
+    final: bool = False
+
+
+class DoneEvent(Transcription):
+    """Server-sent event `done`: the whole answer, once more."""
+
+    type: Literal["done"] = "done"
+
+
+class ErrorBody(Answered):
+    message: str
+    type: str
+    param: str | None = None
+    code: str | None = None
+
+
+class ErrorEvent(Answered):
+    """Server-sent event `error`: the recognition failed in the middle; nothing follows."""
+
+    type: Literal["error"] = "error"
+    error: ErrorBody = Field(description="the envelope's inner object")

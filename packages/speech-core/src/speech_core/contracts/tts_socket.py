@@ -1,0 +1,99 @@
+"""
+`WS /ws/tts`: text in, sound out as it is made.
+
+Client to server: JSON text frames, `Utterance` (no `type`) or `{"type": ...}`.
+Server to client: JSON text frames below, and between `start` and `end` binary frames of sound.
+"""
+
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import Discriminator, Field, Tag, TypeAdapter
+
+from speech_core.contracts import Answered, Sent
+from speech_core.contracts.speech import SampleRateHz, Speed, Text
+from speech_core.contracts.transcription import ErrorBody
+
+SUBPROTOCOL = "speech.v1"
+
+# Close codes (RFC 6455, 7.4.1) as this socket uses them.
+CLOSE_NORMAL = 1000
+CLOSE_DRAINING = 1001
+CLOSE_NOT_ALLOWED = 1008
+CLOSE_TOO_LARGE = 1009
+CLOSE_OUR_FAULT = 1011
+CLOSE_TRY_AGAIN = 1013
+
+SocketFormat = Literal["pcm", "opus", "mulaw", "alaw"]
+
+
+class Utterance(Sent):
+    """Speak this. Several may follow each other; they are spoken in order."""
+
+    text: Text
+    voice: str | None = None
+    language: str | None = None
+    speed: Speed = 1.0
+    format: SocketFormat = "pcm"
+    sample_rate: SampleRateHz | None = None
+    id: Annotated[str, Field(max_length=128)] | None = None
+
+
+class Cancel(Sent):
+    """Stop what is being spoken, forget what waits."""
+
+    type: Literal["cancel"]
+
+
+class Close(Sent):
+    """Finish what is being spoken, then close."""
+
+    type: Literal["close"]
+
+
+def _kind(message: object) -> str:
+    if isinstance(message, dict):
+        return str(cast("dict[str, Any]", message).get("type", "utterance"))
+    return str(getattr(message, "type", "utterance"))
+
+
+ClientMessage = Annotated[
+    Annotated[Utterance, Tag("utterance")] | Annotated[Cancel, Tag("cancel")] | Annotated[Close, Tag("close")],
+    Discriminator(_kind),
+]
+client_message: TypeAdapter[Utterance | Cancel | Close] = TypeAdapter(ClientMessage)
+
+
+class Limits(Answered):
+    """What the server takes on this socket."""
+
+    text_characters: int
+    message_bytes: int
+    queued_utterances: int
+    stalled_seconds: float
+
+
+class Ready(Answered):
+    type: Literal["ready"] = "ready"
+    limits: Limits
+
+
+class Start(Answered):
+    type: Literal["start"] = "start"
+    id: str | None
+    sample_rate: int
+    channels: int = 1
+    format: str
+
+
+class End(Answered):
+    type: Literal["end"] = "end"
+    id: str | None
+    audio_seconds: float
+    first_audio_ms: float | None
+    cancelled: bool | None = None
+
+
+class Error(Answered):
+    type: Literal["error"] = "error"
+    id: str | None = None
+    error: ErrorBody

@@ -1,0 +1,1 @@
+"""How work flows: pulled from blocking code, let in by seats, done by engines found by name."""

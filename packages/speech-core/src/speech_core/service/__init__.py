@@ -1,0 +1,1 @@
+"""The shell of every service: settings, admission, errors, logs, metrics, probes, drain."""

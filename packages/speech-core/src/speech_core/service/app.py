@@ -1,0 +1,122 @@
+"""The application of a service: its routers inside the shell's errors, admission, request ids and `/health`."""
+
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, cast
+
+import anyio
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from speech_core import __version__
+from speech_core.contracts.health import Health
+from speech_core.errors import InvalidRequest, MethodNotAllowed, NotFound, SpeechError, envelope, retry_headers
+from speech_core.service.intake import Intake
+from speech_core.service.middleware import RequestContext
+from speech_core.service.operations import Operation
+from speech_core.service.shell import Shell
+
+Resources = Callable[[Shell], AbstractAsyncContextManager[Mapping[str, Any]]]
+
+_HEARTBEAT_SECONDS = 1.0
+
+
+def build(
+    *, shell: Shell, operations: Sequence[Operation], routers: Sequence[APIRouter], resources: Resources
+) -> FastAPI:
+    """
+    Put *routers* into the shell.
+
+    *resources* loads what the handlers need and yields it by name for `request.state`; the service is ready once it
+    has been entered.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[Mapping[str, Any]]:
+        async with anyio.create_task_group() as tasks, resources(shell) as state:
+            tasks.start_soon(_beat, shell)
+            shell.started = True
+            try:
+                yield {"shell": shell, **state}
+            finally:
+                shell.started = False
+                tasks.cancel_scope.cancel()
+
+    app = FastAPI(title=f"kubespeech {shell.name}", version=__version__, lifespan=lifespan)
+    app.state.shell = shell
+    # The last one added is the outermost.
+    app.add_middleware(Intake, shell=shell, operations=operations)
+    app.add_middleware(RequestContext)
+    app.add_exception_handler(SpeechError, _on_speech_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.include_router(_health(shell))
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+async def _beat(shell: Shell) -> None:
+    while True:
+        shell.heartbeat.last_beat_seconds = time.monotonic()
+        await anyio.sleep(_HEARTBEAT_SECONDS)
+
+
+def _health(shell: Shell) -> APIRouter:
+    router = APIRouter(tags=["health"])
+
+    @router.get("/health", responses={503: {"model": Health}})
+    async def health() -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
+        """200 when the service is ready and so is what it needs; else 503."""
+        upstreams = await shell.upstreams() if shell.upstreams else None
+        whole = all(upstream.status == "ok" for upstream in (upstreams or {}).values())
+        status = "draining" if shell.drain.draining else "starting" if not shell.started else "ok"
+        answer = Health(
+            status="degraded" if status == "ok" and not whole else status,
+            service=shell.name,
+            version=__version__,
+            engines=list(shell.loaded.engines),
+            models=list(shell.loaded.models),
+            upstreams=upstreams,
+        )
+        return JSONResponse(answer.model_dump(exclude_none=True), 200 if answer.status == "ok" else 503)
+
+    return router
+
+
+async def _on_speech_error(_: Request, error: Exception) -> JSONResponse:
+    error = cast("SpeechError", error)
+    return JSONResponse(envelope(error), error.status, headers=retry_headers(error))
+
+
+async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
+    return await _on_speech_error(request, invalid_request(cast("RequestValidationError", error).errors()[0]))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    error = cast("HTTPException", error)
+    if error.status_code == 404:
+        return await _on_speech_error(request, NotFound(f"there is no {request.url.path}"))
+    if error.status_code == 405:
+        return await _on_speech_error(request, MethodNotAllowed(f"{request.url.path} does not take {request.method}"))
+    return await _on_speech_error(request, InvalidRequest(str(error.detail)))
+
+
+def invalid_request(first: Mapping[str, Any]) -> InvalidRequest:
+    """The first finding of a validation, in our words: *param* is the field, by dots, without its place."""
+    where = [str(part) for part in first["loc"] if part not in ("body", "query", "utterance", "cancel", "close")]
+    param = ".".join(where) or None
+    match first["type"]:
+        case "json_invalid":
+            return InvalidRequest("the body is not valid JSON", code="invalid_json")
+        case "extra_forbidden":
+            return InvalidRequest(f"unknown field `{param}`", code="unknown_field", param=param)
+        case "missing":
+            return InvalidRequest(f"`{param or 'body'}` is required", code="missing_field", param=param)
+        case "value_error" if param == "text":
+            return InvalidRequest("`text` is empty", code="empty_text", param="text")
+        case _:
+            return InvalidRequest(f"`{param or 'body'}`: {first['msg']}", param=param)

@@ -1,0 +1,192 @@
+"""
+The way in: seats, bounds and departures, before a handler sees the body. Pure ASGI.
+
+A refusal on load goes out before the body is read. The handler of a caller who has left is cancelled.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+import anyio
+from anyio.abc import ObjectReceiveStream, ObjectSendStream
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from speech_core.errors import Overloaded, RequestTimeout, SpeechError, TooLarge, Unavailable
+from speech_core.service.metrics import Tracked, outcome_of
+from speech_core.service.operations import Operation
+from speech_core.service.refusal import answer, refuse
+from speech_core.service.shell import Shell
+
+
+class Intake:
+    """ASGI middleware around the operations of a service; all other requests pass through."""
+
+    def __init__(self, app: ASGIApp, *, shell: Shell, operations: Sequence[Operation]) -> None:
+        self.app = app
+        self.shell = shell
+        self.http = {operation.path: operation for operation in operations if not operation.websocket}
+        self.sockets = {operation.path: operation for operation in operations if operation.websocket}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and scope["path"] in self.sockets:
+            await self._socket(scope, receive, send)
+        elif scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in self.http:
+            await self._request(self.http[scope["path"]], scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self.shell.drain.draining:
+            with self.shell.drain.enter():
+                await self.app(scope, receive, send)
+            return
+        self.shell.metrics.refused("draining")
+        await receive()
+        await _refuse_socket(_draining(), scope, send)
+
+    async def _request(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
+        with self.shell.metrics.track(operation.name) as tracked:
+            try:
+                self._check_head(operation, Headers(scope=scope))
+                with self.shell.seats.take(), self.shell.drain.enter():
+                    await _Visit(self, operation, tracked, receive, send).run(scope)
+            except SpeechError as error:
+                # Only what is raised here, before the handler: a handler's errors are answered inside.
+                tracked.outcome = outcome_of(error.status)
+                if isinstance(error, Overloaded | Unavailable):
+                    self.shell.metrics.refused(error.code)
+                await refuse(error, scope, receive, send)
+
+    def _check_head(self, operation: Operation, headers: Headers) -> None:
+        if self.shell.drain.draining:
+            raise _draining()
+        announced = headers.get("content-length", "")
+        if announced.isdigit() and int(announced) > operation.max_body_bytes:
+            raise _too_large(operation)
+
+
+def _draining() -> Unavailable:
+    return Unavailable("the service is going away; ask another one", code="draining", retry_after_seconds=2.0)
+
+
+def _too_large(operation: Operation) -> TooLarge:
+    return TooLarge(
+        f"the body is larger than {operation.max_body_bytes} bytes",
+        code=operation.too_large_code,
+        param=operation.param,
+    )
+
+
+class _Visit:
+    """One request inside: its handler runs while a watcher reads the body for it and looks out for its departure."""
+
+    def __init__(self, intake: Intake, operation: Operation, tracked: Tracked, receive: Receive, send: Send) -> None:
+        self._app = intake.app
+        self._shell = intake.shell
+        self._operation = operation
+        self._tracked = tracked
+        self._receive = receive
+        self._send = send
+        self._started = False
+        self._completed = False
+        self._error: SpeechError | None = None
+        self._failure: Exception | None = None
+
+    async def run(self, scope: Scope) -> None:
+        to_handler, from_client = anyio.create_memory_object_stream[Message](0)
+        async with to_handler, from_client, anyio.create_task_group() as tasks:
+            tasks.start_soon(self._watch, to_handler, tasks.cancel_scope)
+            tasks.start_soon(self._expire, tasks.cancel_scope)
+            try:
+                await self._app(scope, _receiver(from_client), self._count)
+            except Exception as failure:  # noqa: BLE001 - carried out of the task group as it is, below
+                self._failure = failure
+            tasks.cancel_scope.cancel()
+        await self._conclude()
+
+    async def _conclude(self) -> None:
+        if self._failure is not None:
+            self._tracked.outcome = "failed"
+            raise _Escaped(self._failure)
+        if self._error is not None and not self._completed:
+            self._tracked.outcome = outcome_of(self._error.status)
+            if not self._started:
+                await answer(self._error, self._send, close=True)
+
+    async def _count(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._started = True
+            self._tracked.outcome = outcome_of(message["status"])
+        await self._send(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self._completed = True
+
+    async def _watch(self, to_handler: ObjectSendStream[Message], scope: anyio.CancelScope) -> None:
+        """Hand the body on, part by part; end the visit when it is too large, too slow, or the caller has left."""
+        left, more = self._operation.max_body_bytes, True
+        seconds = self._shell.settings.body_timeout_seconds
+        while more:
+            message: Message | None = None
+            with anyio.move_on_after(seconds):
+                message = await self._receive()
+            if message is None:
+                self._end(RequestTimeout(f"no part of the body came for {seconds:g} s"), scope)
+                return
+            if message["type"] == "http.disconnect":
+                self._left(scope)
+                return
+            left, more = left - len(message.get("body", b"")), message.get("more_body", False)
+            if left < 0:
+                self._end(_too_large(self._operation), scope)
+                return
+            await to_handler.send(message)
+        await self._receive()
+        self._left(scope)
+
+    async def _expire(self, scope: anyio.CancelScope) -> None:
+        await self._shell.drain.wait_expired()
+        self._end(_draining(), scope)
+
+    def _end(self, error: SpeechError, scope: anyio.CancelScope) -> None:
+        self._error = error
+        scope.cancel()
+
+    def _left(self, scope: anyio.CancelScope) -> None:
+        if not self._completed:
+            self._tracked.outcome = "cancelled"
+            self._shell.metrics.cancelled()
+        scope.cancel()
+
+
+class _Escaped(Exception):
+    """A handler's failure on its way out, so that it is not taken for a refusal."""
+
+    def __init__(self, failure: Exception) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+def unwrap(error: Exception) -> Exception:
+    """The handler's own failure, without what the layers on its way out put around it."""
+    failure = error.failure if isinstance(error, _Escaped) else error
+    # Starlette's word for an error that has a handler but comes after the first byte.
+    return failure.__cause__ if isinstance(failure.__cause__, SpeechError) else failure
+
+
+def _receiver(from_client: ObjectReceiveStream[Message]) -> Receive:
+    async def receive() -> Message:
+        return await from_client.receive()
+
+    return cast("Receive", receive)
+
+
+async def _refuse_socket(error: SpeechError, scope: Scope, send: Send) -> None:
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1001})
+        return
+
+    async def as_http(message: Message) -> None:
+        await send({**message, "type": f"websocket.{message['type']}"})
+
+    await answer(error, as_http)

@@ -1,0 +1,48 @@
+"""One JSON object a line on standard output, ours and the server's alike; a readable form for a terminal."""
+
+import logging
+import sys
+
+import structlog
+from structlog.typing import Processor
+
+from speech_core.service.settings import ServiceSettings
+
+# The server's words for a stream that was cut on purpose: the cut has its own line, `stream_cut`.
+_SAID_ALREADY = "ASGI callable returned without completing response."
+
+
+def configure(settings: ServiceSettings, service: str) -> None:
+    """Route all logging of the process through structlog, with *service* on every line."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_render(settings.log_format)],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = name != "uvicorn.access"
+    logging.getLogger("uvicorn.error").addFilter(lambda record: record.getMessage() != _SAID_ALREADY)
+
+
+def _render(log_format: str) -> list[Processor]:
+    if log_format == "console":
+        return [structlog.dev.ConsoleRenderer()]
+    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]

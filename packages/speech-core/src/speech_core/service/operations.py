@@ -1,0 +1,19 @@
+"""An operation: a kind of request that is seated, bounded and counted."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """
+    One endpoint.
+
+    *name* is its label in metrics; a body above *max_body_bytes* is refused with 413, *too_large_code* and *param*.
+    """
+
+    name: str
+    path: str
+    max_body_bytes: int = 0
+    param: str | None = None
+    too_large_code: str = "audio_too_large"
+    websocket: bool = False

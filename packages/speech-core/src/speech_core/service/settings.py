@@ -1,0 +1,96 @@
+"""What every service can be told: one frozen class, read from a YAML file and the environment."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from yaml import YAMLError
+
+S = TypeVar("S", bound="ServiceSettings")
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message is one line that names the setting at fault."""
+
+
+class ServiceSettings(BaseSettings):
+    """
+    Settings of any service; each service adds its own and an `env_prefix`.
+
+    The environment wins over the YAML file that `<PREFIX>CONFIG` names. An unknown key of either is an error.
+    """
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_nested_delimiter="__")
+
+    host: str = Field(default="127.0.0.1", validation_alias=AliasChoices("host"))
+    port: int = Field(default=0, ge=0, le=65_535)
+    management_port: int = Field(default=0, ge=0, le=65_535)
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", validation_alias=AliasChoices("log_level")
+    )
+    log_format: Literal["json", "console"] = Field(default="json", validation_alias=AliasChoices("log_format"))
+    models_dir: Path = Field(
+        default=Path("~/.cache/kubespeech/models"), validation_alias=AliasChoices("models_dir"), validate_default=True
+    )
+    seats: int = Field(default=8, ge=1, description="requests inside at the same time; one more is refused with 503")
+    body_timeout_seconds: float = Field(
+        default=30, gt=0, description="longest silence between two parts of a request's body"
+    )
+    grace_seconds: float = Field(default=30, gt=0, description="how long a drain waits for what is in progress")
+
+    def model_post_init(self, context: Any) -> None:
+        object.__setattr__(self, "models_dir", self.models_dir.expanduser())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        path = os.environ.get(f"{cls.model_config.get('env_prefix', '')}CONFIG")  # noqa: TID251 - the one place
+        if path is None:
+            return init_settings, env_settings
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=path)
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read file and environment; raises `SettingsError`."""
+        _refuse_unknown_variables(cls)
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsError(_first_line(error, cls.model_config.get("env_prefix", ""))) from None
+        except (OSError, YAMLError) as error:
+            raise SettingsError(f"the settings file cannot be read: {' '.join(str(error).split())}") from None
+
+
+def load(kind: type[S]) -> S:
+    """Read the settings of one service; raises `SettingsError`."""
+    return kind.load()
+
+
+def _refuse_unknown_variables(kind: type[ServiceSettings]) -> None:
+    """A misspelt variable is ignored by the settings library; here it is an error."""
+    prefix = kind.model_config.get("env_prefix", "")
+    if not prefix:
+        return
+    path = os.environ.get(f"{prefix}CONFIG")  # noqa: TID251 - the one place
+    if path is not None and not Path(path).is_file():
+        raise SettingsError(f"{prefix}CONFIG names no file: {path}")
+    known = {f"{prefix}{name}".upper() for name in kind.model_fields} | {f"{prefix}CONFIG"}
+    for name in os.environ:  # noqa: TID251 - the one place
+        if name.startswith(prefix) and name.split("__")[0].upper() not in known:
+            raise SettingsError(f"unknown variable {name}; known: {', '.join(sorted(known))}")
+
+
+def _first_line(error: ValidationError, prefix: str) -> str:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"unknown setting `{name}`"
+    return f"{name} ({prefix}{name.upper()}): {first['msg']}, got {first['input']!r}"

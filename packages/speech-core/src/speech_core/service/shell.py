@@ -1,0 +1,56 @@
+"""What the parts of one service share."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from speech_core.contracts.health import UpstreamHealth
+from speech_core.pipeline.admission import Seats
+from speech_core.service.drain import Drain
+from speech_core.service.metrics import Metrics
+from speech_core.service.settings import ServiceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the service answers with: shown by `/health`."""
+
+    engines: Sequence[str] = ()
+    models: Sequence[str] = ()
+
+
+@dataclass(slots=True)
+class Heartbeat:
+    """When the event loop last turned, on the monotonic clock; read by the management thread."""
+
+    last_beat_seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Shell:
+    """
+    Seats, drain, metrics and state of one service.
+
+    *upstreams*, if set, asks the services behind this one for their health.
+    """
+
+    name: str
+    settings: ServiceSettings
+    seats: Seats
+    metrics: Metrics
+    drain: Drain = field(default_factory=Drain)
+    heartbeat: Heartbeat = field(default_factory=Heartbeat)
+    loaded: Loaded = field(default_factory=Loaded)
+    started: bool = False
+    upstreams: Callable[[], Awaitable[dict[str, UpstreamHealth]]] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Warmed up and not leaving."""
+        return self.started and not self.drain.draining
+
+
+def shell_for(name: str, settings: ServiceSettings, operations: Sequence[str]) -> Shell:
+    """A shell with as many seats as the settings say; *operations* are the labels that its metrics start with."""
+    metrics = Metrics(name, operations)
+    metrics.capacity(settings.seats)
+    return Shell(name=name, settings=settings, seats=Seats(settings.seats), metrics=metrics)

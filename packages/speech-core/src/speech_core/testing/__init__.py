@@ -1,0 +1,1 @@
+"""What the tests of two or more packages share; nothing in production imports it."""
