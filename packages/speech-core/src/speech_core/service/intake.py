@@ -94,7 +94,8 @@ class _Visit:
         self._failure: Exception | None = None
 
     async def run(self, scope: Scope) -> None:
-        to_handler, from_client = anyio.create_memory_object_stream[Message](0)
+        # One part of slack: a handler that does not read its body must not hide that the caller has left.
+        to_handler, from_client = anyio.create_memory_object_stream[Message](1)
         async with to_handler, from_client, anyio.create_task_group() as tasks:
             tasks.start_soon(self._watch, to_handler, tasks.cancel_scope)
             tasks.start_soon(self._expire, tasks.cancel_scope)

@@ -1,0 +1,56 @@
+import socket
+
+import httpx
+import pytest
+
+
+def raw(port: int, request: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        try:
+            client.sendall(request)
+        except (BrokenPipeError, ConnectionResetError):
+            return b""
+        answer = b""
+        try:
+            while part := client.recv(65536):
+                answer += part
+        except ConnectionResetError:
+            pass
+        return answer
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET /health HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 70_000 + b"\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 12_000 + b"\r\n",
+        b"GET /health HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 70_000,
+        b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+    ids=["one header", "many headers", "no end", "long path"],
+)
+def test_a_flood_of_headers_gets_a_bare_431(live, request_bytes) -> None:
+    answer = raw(live.port, request_bytes)
+
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert httpx.get(f"{live.url}/health").status_code == 200
+
+
+def test_what_is_no_http_gets_a_bare_400(live) -> None:
+    assert raw(live.port, b"hello\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_head_below_the_limit_passes_with_a_large_body_behind_it(live) -> None:
+    head = b"POST /count HTTP/1.1\r\nHost: x\r\nConnection: close\r\nA: " + b"x" * 60_000
+    body = b"y" * 200_000
+
+    answer = raw(live.port, head + b"\r\nContent-Length: 200000\r\n\r\n" + body)
+
+    assert answer.endswith(b'{"bytes":200000}')
+
+
+def test_each_request_of_a_connection_has_a_head_of_its_own(live) -> None:
+    with httpx.Client(base_url=live.url) as client:
+        answers = [client.get("/health", headers={"a": "x" * 40_000}).status_code for _ in range(4)]
+
+    assert answers == [200] * 4

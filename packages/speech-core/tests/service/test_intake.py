@@ -1,0 +1,169 @@
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosedOK, InvalidStatus
+from websockets.sync.client import connect
+
+
+def number(toy, name: str, **labels: str) -> float:
+    return toy.shell.metrics.registry.get_sample_value(name, {"service": "toy", **labels}) or 0.0
+
+
+def wait_until_free(toy, live) -> None:
+    """One request goes through only when the seats are free again."""
+    for _ in range(200):
+        if httpx.post(f"{live.url}/count", content=b"x").status_code == 200:
+            return
+    pytest.fail("the seats were never freed")
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "status", "code", "param"),
+    [
+        ("/say", {"json": {"text": "  "}}, 400, "empty_text", "text"),
+        ("/say", {"json": {}}, 400, "missing_field", "text"),
+        ("/say", {"json": {"text": "a", "bogus": 1}}, 400, "unknown_field", "bogus"),
+        ("/say", {"json": {"text": "a", "speed": 9}}, 400, "invalid_request", "speed"),
+        (
+            "/say",
+            {"content": b"{", "headers": {"content-type": "application/json"}},
+            400,
+            "invalid_json",
+            None,
+        ),
+        ("/say", {"content": b"x" * 1001}, 413, "text_too_long", "text"),
+        ("/count", {"content": iter([b"x" * 600_000] * 2)}, 413, "audio_too_large", "file"),
+        ("/fail?kind=foreseen", {}, 400, "bad_audio", "file"),
+        ("/fail?kind=other", {}, 500, "internal_error", None),
+        ("/nowhere", {}, 404, "not_found", None),
+        ("/health", {}, 405, "method_not_allowed", None),
+    ],
+)
+def test_what_goes_wrong_is_answered_in_the_envelope(live, path, sent, status, code, param) -> None:
+    answer = httpx.post(f"{live.url}{path}", **sent)
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (status, code, param)
+    assert answer.headers["x-request-id"]
+
+
+def test_a_request_id_is_echoed_and_a_harmful_one_replaced(live) -> None:
+    kept = httpx.get(f"{live.url}/health", headers={"x-request-id": "abc-1"})
+    replaced = httpx.get(f"{live.url}/health", headers={"x-request-id": "a b{}"})
+
+    assert kept.headers["x-request-id"] == "abc-1"
+    assert replaced.headers["x-request-id"] != "a b{}"
+
+
+def test_a_body_that_stops_coming_times_out(live) -> None:
+    with socket.create_connection(("127.0.0.1", live.port), timeout=10) as client:
+        client.sendall(b"POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
+
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'"code": "body_timeout"' in answer
+
+
+def test_a_full_house_is_refused_before_the_body_and_the_connection_lives_on(live, toy) -> None:
+    with ThreadPoolExecutor(2) as callers, httpx.Client(base_url=live.url) as client:
+        waiting = []
+        for _ in range(2):
+            toy.entered.clear()
+            waiting.append(callers.submit(httpx.post, f"{live.url}/wait"))
+            assert toy.entered.wait(10)
+        refused = client.post("/count", content=b"x" * 500_000)
+        toy.gate.set()
+        assert [future.result().status_code for future in waiting] == [200, 200]
+        accepted = client.post("/count", content=b"x")
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "queue_full")
+    assert (refused.headers["retry-after"], refused.headers["retry-after-ms"]) == ("1", "1000")
+    assert "connection" not in refused.headers
+    assert accepted.json() == {"bytes": 1}
+    assert number(toy, "speech_refused_total", reason="queue_full") == 1
+
+
+def test_the_handler_of_a_caller_who_leaves_is_cancelled(live, toy) -> None:
+    with socket.create_connection(("127.0.0.1", live.port)) as client:
+        client.sendall(b"POST /wait HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        assert toy.entered.wait(10)
+
+    assert toy.left.wait(10)
+    wait_until_free(toy, live)
+    assert number(toy, "speech_requests_total", operation="wait", outcome="cancelled") == 1
+    assert toy.shell.seats.taken == 0
+
+
+def test_a_caller_who_leaves_in_the_middle_of_the_body_frees_the_seat(live, toy) -> None:
+    with socket.create_connection(("127.0.0.1", live.port)) as client:
+        client.sendall(b"POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
+        assert toy.entered.wait(10)
+
+    wait_until_free(toy, live)
+
+
+def test_a_failure_after_the_first_byte_cuts_the_answer(live, toy) -> None:
+    with pytest.raises(httpx.RemoteProtocolError), httpx.stream("POST", f"{live.url}/stream") as answer:
+        list(answer.iter_raw())
+
+    assert answer.status_code == 200
+    assert number(toy, "speech_requests_total", operation="stream", outcome="failed") == 1
+
+
+def test_expect_100_continue_is_refused_without_asking_for_the_body(live, toy) -> None:
+    with socket.create_connection(("127.0.0.1", live.port), timeout=10) as client:
+        client.sendall(b"POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\nExpect: 100-continue\r\n\r\n")
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def test_counting_is_exact(live, toy) -> None:
+    def send() -> Iterator[int]:
+        for path, body in [("/say", {"text": "a"}), ("/say", {"text": "b"}), ("/say", {"text": ""})]:
+            yield httpx.post(f"{live.url}{path}", json=body).status_code
+
+    assert list(send()) == [200, 200, 400]
+    assert number(toy, "speech_requests_total", operation="say", outcome="ok") == 2
+    assert number(toy, "speech_requests_total", operation="say", outcome="client_error") == 1
+    assert number(toy, "speech_in_flight", operation="say") == 0
+
+
+def test_a_drain_finishes_what_is_in_progress_and_refuses_what_is_new(live, toy) -> None:
+    with ThreadPoolExecutor(1) as caller, connect(f"{live.ws_url}/socket") as listener:
+        waiting = caller.submit(httpx.post, f"{live.url}/wait")
+        assert toy.entered.wait(10)
+
+        live.drain()
+        with pytest.raises(ConnectionClosedOK, match="1001"):
+            listener.recv(timeout=10)
+        refused = httpx.post(f"{live.url}/say", json={"text": "a"})
+        with pytest.raises(InvalidStatus) as socket_refused:
+            connect(f"{live.ws_url}/socket")
+        unhealthy = httpx.get(f"{live.url}/health")
+        toy.gate.set()
+
+        assert waiting.result().json() == {"done": True}
+    assert live.stopped.wait(10)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "draining")
+    assert refused.headers["retry-after"] == "2"
+    assert socket_refused.value.response.status_code == 503
+    assert (unhealthy.status_code, unhealthy.json()["status"]) == (503, "draining")
+
+
+def test_what_outlasts_the_grace_fails_with_draining(make) -> None:
+    from speech_core.testing.live import live_server
+
+    toy = make(grace_seconds=0.1)
+    with live_server(toy.app) as live, ThreadPoolExecutor(1) as caller:
+        waiting = caller.submit(httpx.post, f"{live.url}/wait")
+        assert toy.entered.wait(10)
+        live.drain()
+        answer = waiting.result(timeout=10)
+        toy.gate.set()
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "draining")
