@@ -8,5 +8,5 @@ def test_a_plugin_is_found_by_its_entry_point() -> None:
 
 
 def test_an_unknown_name_says_what_is_installed() -> None:
-    with pytest.raises(UnknownPlugin, match="no engine 'nobody'; installed: .*pytest"):
+    with pytest.raises(UnknownPlugin, match=r"no engine 'nobody'; installed: .*pytest"):
         load("console_scripts", "nobody")

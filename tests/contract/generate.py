@@ -1,0 +1,44 @@
+"""Write the wire down: OpenAPI of each service and the JSON schema of the socket, into `contracts/`."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import TypeAdapter
+from speech_asr.app import create_app as create_asr
+from speech_asr.settings import AsrSettings
+from speech_gateway.app import create_app as create_gateway
+from speech_gateway.settings import GatewaySettings
+from speech_tts.app import create_app as create_tts
+from speech_tts.settings import TtsSettings
+
+from speech_core.contracts import tts_socket
+
+FOLDER = Path(__file__).parents[2] / "contracts"
+
+SERVICES: Mapping[str, Callable[[], FastAPI]] = {
+    "asr": lambda: create_asr(AsrSettings(engine="fake")),
+    "gateway": lambda: create_gateway(GatewaySettings()),
+    "tts": lambda: create_tts(TtsSettings(engine="fake")),
+}
+
+
+def documents() -> dict[str, str]:
+    """File name to content, as it should stand in `contracts/`."""
+    written = {f"{name}.openapi.json": _json(create().openapi()) for name, create in SERVICES.items()}
+    server_messages = TypeAdapter(tts_socket.Ready | tts_socket.Start | tts_socket.End | tts_socket.Error)
+    written["tts-socket.client.schema.json"] = _json(tts_socket.client_message.json_schema())
+    written["tts-socket.server.schema.json"] = _json(server_messages.json_schema(mode="serialization"))
+    return written
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in documents().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
