@@ -1,0 +1,157 @@
+"""Any audio file, or bare PCM, to runs of samples: streaming, bounded, and strict about what is missing."""
+
+# PyAV leaves the type of a packet's stream open.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import av
+from av.container import InputContainer
+
+from speech_core.audio import AudioFormat, Pcm
+from speech_core.codec.resample import from_av
+from speech_core.errors import InvalidRequest, TooLarge
+
+SampleFormat = Literal["s16le", "s16be", "s24le", "s32le", "f32le", "u8", "mulaw", "alaw"]
+
+# What people send; nothing that opens other files or addresses (playlists, hls, concat) is among them.
+_DEMUXERS = "wav,w64,aiff,au,caf,mp3,flac,ogg,matroska,webm,mov,mp4,m4a,3gp,aac,amr,asf,mpegts,mpeg,avi"
+_CHUNK_SECONDS = 1.0
+# A player forgives a damaged packet or two (a cut tail, junk before the first frame); more is another file.
+_FORGIVEN_PACKETS = 3
+# Containers whose header says how long the audio is, and what may be missing from that.
+_SAYS_ITS_LENGTH = frozenset({"wav", "w64", "aiff", "flac", "mov"})
+_MISSING_SECONDS = 0.5
+_MISSING_SHARE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeLimits:
+    """Where decoding stops with an error: a small file can hold hours."""
+
+    max_audio_seconds: float
+    max_decoded_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawAudio:
+    """The form of samples without a container."""
+
+    sample_rate_hz: int
+    channels: int = 1
+    sample_format: SampleFormat = "s16le"
+
+
+def decode(path: Path, target: AudioFormat, *, limits: DecodeLimits, raw: RawAudio | None = None) -> Generator[Pcm]:
+    """
+    Yield the first audio track of *path* in *target*'s format, about a second at a time.
+
+    Raises `InvalidRequest` (bad_audio) for what is no audio, is damaged, or ends before the length it announces, and
+    `TooLarge` (audio_too_long) as soon as a limit is passed.
+    """
+    try:
+        with _open(path, raw) as container:
+            yield from _chunks(container, path, target, limits)
+    except (av.error.FFmpegError, UnicodeDecodeError, ValueError) as error:
+        raise _bad_audio(f"this is no audio that can be decoded ({_reason(error)})") from error
+
+
+def _open(path: Path, raw: RawAudio | None) -> InputContainer:
+    if path.stat().st_size == 0:
+        raise _bad_audio("the body is empty")
+    if raw is None:
+        return av.open(str(path), mode="r", options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"})
+    layout = {"ch_layout": f"{raw.channels}C" if raw.channels > 2 else ("mono", "stereo")[raw.channels - 1]}
+    return av.open(
+        str(path),
+        mode="r",
+        format=raw.sample_format,
+        options={"sample_rate": str(raw.sample_rate_hz), "protocol_whitelist": "file", **layout},
+    )
+
+
+def _chunks(container: InputContainer, path: Path, target: AudioFormat, limits: DecodeLimits) -> Generator[Pcm]:
+    if not container.streams.audio:
+        raise _bad_audio("the file has no audio track")
+    chunk, held_bytes, seconds = [b""], 0, 0.0
+    least_bytes = int(_CHUNK_SECONDS * target.sample_rate_hz) * target.bytes_per_frame
+    for samples in _resampled(container, target, limits):
+        chunk.append(samples)
+        held_bytes += len(samples)
+        seconds += target.seconds(len(samples))
+        if seconds > limits.max_audio_seconds:
+            raise _too_long(limits)
+        if held_bytes >= least_bytes:
+            yield Pcm(b"".join(chunk), target)
+            chunk, held_bytes = [], 0
+    if held_bytes:
+        yield Pcm(b"".join(chunk), target)
+    if seconds == 0:
+        raise _bad_audio("the file holds no audio")
+    announced_seconds = _announced_seconds(container, path)
+    if announced_seconds - seconds > max(_MISSING_SECONDS, _MISSING_SHARE * announced_seconds):
+        raise _bad_audio(f"the file is cut short: it announces {announced_seconds:.1f} s and holds {seconds:.1f} s")
+
+
+def _resampled(container: InputContainer, target: AudioFormat, limits: DecodeLimits) -> Generator[bytes]:
+    """Samples as they come out of the decoder; the layout is mixed down by ffmpeg's own matrix."""
+    layout = "mono" if target.channels == 1 else "stereo" if target.channels == 2 else f"{target.channels}c"
+    resampler, source = av.AudioResampler("s16", layout, target.sample_rate_hz), None
+    decoded_bytes = 0
+    for frame in _frames(container):
+        decoded_bytes += frame.samples * frame.format.bytes * len(frame.layout.channels)
+        if decoded_bytes > limits.max_decoded_bytes:
+            raise _too_long(limits)
+        shape = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if source not in (None, shape):  # a chained stream may change its form in the middle
+            yield from (from_av(rest) for rest in resampler.resample(None))
+            resampler = av.AudioResampler("s16", layout, target.sample_rate_hz)
+        source = shape
+        frame.pts = None  # gaps in time stamps are not silence
+        yield from (from_av(part) for part in resampler.resample(frame))
+    if source is not None:
+        yield from (from_av(rest) for rest in resampler.resample(None))
+
+
+def _frames(container: InputContainer) -> Generator[av.AudioFrame]:
+    stream, damaged = container.streams.audio[0], 0
+    for packet in container.demux(stream):
+        try:
+            yield from stream.codec_context.decode(packet)
+        except av.error.InvalidDataError as error:
+            damaged += 1
+            if damaged > _FORGIVEN_PACKETS:
+                raise _bad_audio("the audio is damaged") from error
+
+
+def _announced_seconds(container: InputContainer, path: Path) -> float:
+    """What the header says, where it says it and does not estimate; 0 when it does not."""
+    names = set(container.format.name.split(","))
+    if not names & _SAYS_ITS_LENGTH and not ("mp3" in names and _has_frame_count(path)):
+        return 0.0
+    stream = container.streams.audio[0]
+    if stream.duration is None or stream.time_base is None:
+        return 0.0
+    return float(stream.duration * stream.time_base)
+
+
+def _has_frame_count(path: Path) -> bool:
+    """Whether an mp3 counts its frames (a Xing, Info or VBRI header); otherwise its length is a guess."""
+    with path.open("rb") as file:
+        head = file.read(8192)
+    return any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))
+
+
+def _bad_audio(message: str) -> InvalidRequest:
+    return InvalidRequest(message, code="bad_audio", param="file")
+
+
+def _too_long(limits: DecodeLimits) -> TooLarge:
+    return TooLarge(f"the audio is longer than {limits.max_audio_seconds:g} s", code="audio_too_long", param="file")
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or type(error).__name__

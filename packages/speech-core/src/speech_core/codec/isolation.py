@@ -1,0 +1,92 @@
+"""The decoder in a process of its own, which may crash, be killed or run out of memory: one failed request."""
+
+import contextlib
+import json
+import multiprocessing
+import resource
+import signal
+from collections.abc import Generator
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from speech_core.audio import AudioFormat, Pcm
+from speech_core.codec.decode import DecodeLimits, RawAudio, decode
+from speech_core.errors import InvalidRequest, SpeechError, envelope, from_envelope
+
+# A fork of a process that has the decoder loaded takes milliseconds, a new interpreter a fifth of a second.
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["speech_core.codec.decode"])
+
+_MEMORY_BYTES = 1 << 30
+# Hours of the slowest codec decode within a minute of CPU time.
+_CPU_SECONDS = 300
+# The longest that a decoder may take over one second of audio.
+_STALL_SECONDS = 60.0
+
+_SAMPLES, _ERROR, _END = b"s", b"e", b"."
+
+
+def decode_isolated(
+    path: Path,
+    target: AudioFormat,
+    *,
+    limits: DecodeLimits,
+    raw: RawAudio | None = None,
+    memory_bytes: int = _MEMORY_BYTES,
+) -> Generator[Pcm]:
+    """
+    As `decode`, in a child process; a child that dies raises `InvalidRequest` (bad_audio).
+
+    The pipe between the two is the back-pressure: the child decodes about a second ahead. Closing the generator
+    kills the child.
+    """
+    receiver, sender = _CONTEXT.Pipe(duplex=False)
+    child = _CONTEXT.Process(target=_serve, args=(sender, path, target, limits, raw, memory_bytes), daemon=True)
+    child.start()
+    sender.close()
+    try:
+        yield from _received(receiver, target)
+    finally:
+        receiver.close()
+        child.kill()
+        child.join()
+        child.close()
+
+
+def _received(receiver: Connection, target: AudioFormat) -> Generator[Pcm]:
+    while True:
+        try:
+            message = receiver.recv_bytes() if receiver.poll(_STALL_SECONDS) else b""
+        except (EOFError, OSError):
+            message = b""
+        kind, content = message[:1], message[1:]
+        if kind == _SAMPLES:
+            yield Pcm(content, target)
+        elif kind == _END:
+            return
+        elif kind == _ERROR:
+            carried = json.loads(content)
+            raise from_envelope(carried["status"], carried["body"])
+        else:
+            raise InvalidRequest("the decoder crashed on this file", code="bad_audio", param="file")
+
+
+def _serve(
+    sender: Connection,
+    path: Path,
+    target: AudioFormat,
+    limits: DecodeLimits,
+    raw: RawAudio | None,
+    memory_bytes: int,
+) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which decides what to finish
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(BrokenPipeError):  # the parent has left
+        try:
+            for pcm in decode(path, target, limits=limits, raw=raw):
+                sender.send_bytes(_SAMPLES + pcm.data)
+            sender.send_bytes(_END)
+        except SpeechError as error:
+            sender.send_bytes(_ERROR + json.dumps({"status": error.status, "body": envelope(error)}).encode())
