@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import av
+from av import error as av_error
 from av.container import InputContainer
 
 from speech_core.audio import AudioFormat, Pcm
@@ -55,7 +56,7 @@ def decode(path: Path, target: AudioFormat, *, limits: DecodeLimits, raw: RawAud
     try:
         with _open(path, raw) as container:
             yield from _chunks(container, path, target, limits)
-    except (av.error.FFmpegError, UnicodeDecodeError, ValueError) as error:
+    except (av_error.FFmpegError, UnicodeDecodeError, ValueError) as error:
         raise _bad_audio(f"this is no audio that can be decoded ({_reason(error)})") from error
 
 
@@ -121,7 +122,7 @@ def _frames(container: InputContainer) -> Generator[av.AudioFrame]:
     for packet in container.demux(stream):
         try:
             yield from stream.codec_context.decode(packet)
-        except av.error.InvalidDataError as error:
+        except av_error.InvalidDataError as error:
             damaged += 1
             if damaged > _FORGIVEN_PACKETS:
                 raise _bad_audio("the audio is damaged") from error

