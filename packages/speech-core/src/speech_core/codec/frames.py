@@ -14,6 +14,7 @@ from speech_core.errors import InvalidRequest
 # The first frames are short so that the first sound leaves at once; longer ones cost less a second.
 _PCM_FRAME_SECONDS = (0.02, 0.04, 0.06, 0.08, 0.1)
 _OPUS_RATE_HZ = 48_000
+_OPUS_PACKET_SECONDS = 0.02
 _TELEPHONE_RATE_HZ = 8_000
 _TELEPHONE_FRAME_BYTES = 160  # 20 ms
 
@@ -22,7 +23,8 @@ class Framer(Protocol):
     """
     Cuts runs of sound into the binary frames of a socket.
 
-    *name* and *sample_rate_hz* are what the listener is told; *push* gives the whole frames, *flush* the last one.
+    *name* and *sample_rate_hz* are what the listener is told; *push* gives the whole frames, *flush* the last one, and
+    *seconds* says how long a frame plays.
     """
 
     name: str
@@ -31,6 +33,8 @@ class Framer(Protocol):
     def push(self, pcm: Pcm) -> list[bytes]: ...
 
     def flush(self) -> list[bytes]: ...
+
+    def seconds(self, frame: bytes) -> float: ...
 
 
 def framer_for(name: str, source: AudioFormat, *, sample_rate_hz: int | None = None) -> Framer:
@@ -75,6 +79,9 @@ class PcmFramer:
         self._held.clear()
         return [rest] if rest else []
 
+    def seconds(self, frame: bytes) -> float:
+        return self._format.seconds(len(frame))
+
     def _next_bytes(self) -> int:
         seconds = _PCM_FRAME_SECONDS[min(self._sent, len(_PCM_FRAME_SECONDS) - 1)]
         return int(seconds * self.sample_rate_hz) * self._format.bytes_per_frame
@@ -96,6 +103,9 @@ class OpusFramer:
 
     def flush(self) -> list[bytes]:
         return [*self._packets(self._resampler.flush()), *(bytes(packet) for packet in self._codec.encode(None))]
+
+    def seconds(self, frame: bytes) -> float:
+        return _OPUS_PACKET_SECONDS
 
     def _packets(self, pcm: Pcm) -> list[bytes]:
         return [bytes(packet) for packet in self._codec.encode(to_av(pcm))] if pcm.frames else []
@@ -122,6 +132,9 @@ class TelephoneFramer:
             return frames
         missing = _TELEPHONE_FRAME_BYTES - len(self._held)
         return [*frames, *self._cut(Pcm(b"\0" * missing * self._format.bytes_per_frame, self._format))]
+
+    def seconds(self, frame: bytes) -> float:
+        return len(frame) / _TELEPHONE_RATE_HZ
 
     def _cut(self, pcm: Pcm) -> list[bytes]:
         if pcm.frames:

@@ -12,7 +12,7 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from speech_core.errors import Overloaded, RequestTimeout, SpeechError, TooLarge, Unavailable
+from speech_core.errors import Overloaded, RequestTimeout, SpeechError, Unavailable
 from speech_core.service.metrics import Tracked, outcome_of
 from speech_core.service.operations import Operation
 from speech_core.service.refusal import answer, refuse
@@ -63,19 +63,11 @@ class Intake:
             raise _draining()
         announced = headers.get("content-length", "")
         if announced.isdigit() and int(announced) > operation.max_body_bytes:
-            raise _too_large(operation)
+            raise operation.too_large()
 
 
 def _draining() -> Unavailable:
     return Unavailable("the service is going away; ask another one", code="draining", retry_after_seconds=2.0)
-
-
-def _too_large(operation: Operation) -> TooLarge:
-    return TooLarge(
-        f"the body is larger than {operation.max_body_bytes} bytes",
-        code=operation.too_large_code,
-        param=operation.param,
-    )
 
 
 class _Visit:
@@ -139,7 +131,7 @@ class _Visit:
                 return
             left, more = left - len(message.get("body", b"")), message.get("more_body", False)
             if left < 0:
-                self._end(_too_large(self._operation), scope)
+                self._end(self._operation.too_large(), scope)
                 return
             await to_handler.send(message)
         await self._receive()

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from speech_core.errors import TooLarge
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -17,3 +19,9 @@ class Operation:
     param: str | None = None
     too_large_code: str = "audio_too_large"
     websocket: bool = False
+
+    def too_large(self) -> TooLarge:
+        """What a body above the bound is answered with."""
+        return TooLarge(
+            f"the body is larger than {self.max_body_bytes} bytes", code=self.too_large_code, param=self.param
+        )

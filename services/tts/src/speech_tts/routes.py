@@ -1,0 +1,89 @@
+"""`POST /api/tts`: text in, an audio file out while it is being made."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from speech_core.codec.encode import encoder_for
+from speech_core.contracts.speech import SampleRateHz, SpeechFormat, SpeechRequest, Speed
+from speech_core.errors import InvalidRequest, UnsupportedMediaType
+from speech_core.service.app import invalid_request
+from speech_core.service.operations import Operation
+from speech_core.service.streaming import ClosingResponse, begun
+from speech_tts.lines import read_lines
+from speech_tts.pipeline import Pipeline, Speech
+
+# Text that is still being written may go on for as long as a book; it is never held.
+MAX_BODY_BYTES = 64 * 1024 * 1024
+OPERATION = Operation("tts", "/api/tts", MAX_BODY_BYTES, "text", "text_too_long")
+_MAX_JSON_BYTES = 256 * 1024
+
+router = APIRouter(tags=["speech"])
+
+
+class SpeechQuery(BaseModel):
+    """What a `text/plain` request says beside its text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    voice: str | None = None
+    language: str | None = None
+    speed: Speed = 1.0
+    format: SpeechFormat = "pcm"
+    sample_rate: SampleRateHz | None = None
+
+
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": SpeechRequest.model_json_schema()},
+            "text/plain": {"schema": {"type": "string", "description": "each line is spoken as soon as it is there"}},
+        },
+    }
+}
+
+
+@router.post("/api/tts", response_class=StreamingResponse, openapi_extra=_BODY)
+async def create_speech(request: Request, query: Annotated[SpeechQuery, Query()]) -> StreamingResponse:
+    """Speak the JSON's `text`, or the lines of a `text/plain` body as they arrive. The answer is one audio stream."""
+    pipeline: Pipeline = request.state.pipeline
+    lines, asked = await _read(request, query, pipeline)
+    speech = Speech(pipeline.voices.choose(asked.voice, asked.language), asked.speed)
+    encoder = encoder_for(asked.format, speech.voice.format, sample_rate_hz=asked.sample_rate)
+    body = pipeline.encode(lines, speech, encoder, operation=OPERATION.name)
+    return ClosingResponse(await begun(body), media_type=encoder.content_type)
+
+
+async def _read(
+    request: Request, query: SpeechQuery, pipeline: Pipeline
+) -> tuple[AsyncIterator[str], SpeechQuery | SpeechRequest]:
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type == "text/plain":
+        return read_lines(request.stream(), check=pipeline.check_text), query
+    if content_type != "application/json":
+        raise UnsupportedMediaType("send application/json, or text/plain for lines of text")
+    asked = await _read_json(request)
+    text = pipeline.check_text(asked.text)
+
+    async def only() -> AsyncGenerator[str]:
+        yield text
+
+    return only(), asked
+
+
+async def _read_json(request: Request) -> SpeechRequest:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > _MAX_JSON_BYTES:
+            raise OPERATION.too_large()
+    if not body:
+        raise InvalidRequest("the body is empty", code="missing_field")
+    try:
+        return SpeechRequest.model_validate_json(bytes(body))
+    except ValidationError as error:
+        raise invalid_request(error.errors()[0]) from None

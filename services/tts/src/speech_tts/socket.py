@@ -1,0 +1,212 @@
+"""`WS /ws/tts`: utterances in, frames of sound out; one loop receives, one speaks."""
+
+import contextlib
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import anyio
+from anyio import CancelScope
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from fastapi import APIRouter, WebSocket
+from pydantic import BaseModel, ValidationError
+from starlette.websockets import WebSocketDisconnect
+
+from speech_core.codec.frames import Framer, framer_for
+from speech_core.contracts import tts_socket as wire
+from speech_core.contracts.transcription import ErrorBody
+from speech_core.errors import InvalidRequest, Overloaded, SpeechError, envelope
+from speech_core.service.app import invalid_request
+from speech_core.service.metrics import Tracked, outcome_of
+from speech_core.service.operations import Operation
+from speech_core.service.server import SOCKET_MESSAGE_BYTES
+from speech_core.service.shell import Shell
+from speech_tts.pipeline import Pipeline, Speech
+from speech_tts.settings import TtsSettings
+
+OPERATION = Operation("tts_socket", "/ws/tts", websocket=True)
+
+Queue = MemoryObjectSendStream[wire.Utterance]
+Waiting = MemoryObjectReceiveStream[wire.Utterance]
+
+router = APIRouter()
+
+
+@router.websocket("/ws/tts")
+async def speak(websocket: WebSocket) -> None:
+    """See `contracts/tts-socket.*.schema.json`."""
+    offered = websocket.scope.get("subprotocols", [])
+    await websocket.accept(subprotocol=wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
+    session = Session(websocket)
+    if session.is_one_too_many:
+        await websocket.close(wire.CLOSE_TRY_AGAIN, "too many sockets; try again")
+        return
+    await session.run()
+
+
+class _Stalled(Exception):
+    """The listener has stopped reading."""
+
+
+@dataclass(slots=True)
+class _Spoken:
+    """What has left of one utterance."""
+
+    started_seconds: float
+    audio_seconds: float = 0.0
+    first_audio_ms: float | None = None
+
+
+class Session:
+    """One socket: what is being spoken, and what waits."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+        self._pipeline: Pipeline = websocket.state.pipeline
+        self._settings: TtsSettings = websocket.state.settings
+        self._shell: Shell = websocket.state.shell
+        self._speaking: CancelScope | None = None
+
+    @property
+    def is_one_too_many(self) -> bool:
+        """Of all that is inside, sockets are counted, requests have seats."""
+        return self._shell.drain.inside - self._shell.seats.taken > self._settings.max_sockets
+
+    async def run(self) -> None:
+        to_speaker, waiting = anyio.create_memory_object_stream[wire.Utterance](self._settings.queued_utterances)
+        try:
+            async with to_speaker, waiting, anyio.create_task_group() as tasks:
+                await self._say(wire.Ready(limits=self._limits()))
+                tasks.start_soon(self._receive_loop, to_speaker, waiting, tasks.cancel_scope)
+                tasks.start_soon(self._speak_loop, waiting, tasks.cancel_scope)
+                tasks.start_soon(self._leave_when_draining, tasks.cancel_scope)
+        except* (WebSocketDisconnect, _Stalled):
+            pass  # the listener has left or stopped listening: there is nobody to tell
+
+    async def _receive_loop(self, to_speaker: Queue, waiting: Waiting, scope: CancelScope) -> None:
+        async with to_speaker:
+            while True:
+                received = await self._websocket.receive()
+                if received["type"] == "websocket.disconnect":
+                    scope.cancel()
+                    return
+                try:
+                    match _parse(received.get("text")):
+                        case wire.Utterance() as utterance:
+                            self._queue(utterance, to_speaker)
+                        case wire.Cancel():
+                            self._cancel(waiting)
+                        case wire.Close():
+                            return
+                except SpeechError as error:
+                    await self._complain(error, None)
+
+    async def _speak_loop(self, waiting: Waiting, scope: CancelScope) -> None:
+        async for utterance in waiting:
+            await self._utter(utterance)
+            if self._shell.drain.draining:
+                break
+        await self._close(scope)
+
+    async def _leave_when_draining(self, scope: CancelScope) -> None:
+        await self._shell.drain.wait_begun()
+        if self._speaking is None:  # else the other loop leaves, after the utterance in progress
+            await self._close(scope)
+
+    async def _close(self, scope: CancelScope) -> None:
+        draining = self._shell.drain.draining
+        await self._websocket.close(wire.CLOSE_DRAINING if draining else wire.CLOSE_NORMAL)
+        scope.cancel()
+
+    def _queue(self, utterance: wire.Utterance, to_speaker: Queue) -> None:
+        self._pipeline.check_text(utterance.text)
+        try:
+            to_speaker.send_nowait(utterance)
+        except anyio.WouldBlock:
+            raise Overloaded(f"{self._settings.queued_utterances} utterances wait already", param="text") from None
+
+    def _cancel(self, waiting: Waiting) -> None:
+        """Stop what is being spoken, forget what waits."""
+        with contextlib.suppress(anyio.WouldBlock, anyio.EndOfStream):
+            while True:
+                waiting.receive_nowait()
+        if self._speaking is not None:
+            self._speaking.cancel()
+
+    async def _utter(self, utterance: wire.Utterance) -> None:
+        """One utterance, counted; its failure is an event, and the socket lives on."""
+        with self._shell.metrics.track(OPERATION.name) as tracked:
+            try:
+                with self._shell.seats.take():
+                    await self._speak(utterance, tracked)
+            except SpeechError as error:
+                tracked.outcome = outcome_of(error.status)
+                if isinstance(error, Overloaded):
+                    self._shell.metrics.refused(error.code)
+                await self._complain(error, utterance.id)
+            except (WebSocketDisconnect, _Stalled, anyio.get_cancelled_exc_class()):
+                tracked.outcome = "cancelled"
+                self._shell.metrics.cancelled()
+                raise
+
+    async def _speak(self, utterance: wire.Utterance, tracked: Tracked) -> None:
+        voice = self._pipeline.voices.choose(utterance.voice, utterance.language)
+        framer = framer_for(utterance.format, voice.format, sample_rate_hz=utterance.sample_rate)
+        spoken = _Spoken(anyio.current_time())
+        with CancelScope() as speaking:
+            self._speaking = speaking
+            try:
+                await self._stream(utterance, Speech(voice, utterance.speed), framer, spoken)
+            finally:
+                self._speaking = None
+        if speaking.cancelled_caught:
+            tracked.outcome = "cancelled"
+        await self._say(
+            wire.End(
+                id=utterance.id,
+                audio_seconds=round(spoken.audio_seconds, 6),
+                first_audio_ms=spoken.first_audio_ms,
+                cancelled=speaking.cancelled_caught or None,
+            )
+        )
+
+    async def _stream(self, utterance: wire.Utterance, speech: Speech, framer: Framer, spoken: _Spoken) -> None:
+        async with aclosing(self._pipeline.speak(utterance.text, speech, operation=OPERATION.name)) as sound:
+            async for pcm in sound:
+                if spoken.first_audio_ms is None:
+                    await self._say(wire.Start(id=utterance.id, sample_rate=framer.sample_rate_hz, format=framer.name))
+                for frame in framer.push(pcm):
+                    await self._send(frame, framer, spoken)
+        for frame in framer.flush():
+            await self._send(frame, framer, spoken)
+
+    async def _send(self, frame: bytes, framer: Framer, spoken: _Spoken) -> None:
+        with anyio.move_on_after(self._settings.stalled_seconds) as patience:
+            await self._websocket.send_bytes(frame)
+        if patience.cancelled_caught:
+            raise _Stalled
+        spoken.audio_seconds += framer.seconds(frame)
+        if spoken.first_audio_ms is None:
+            spoken.first_audio_ms = round(1000 * (anyio.current_time() - spoken.started_seconds), 3)
+
+    async def _complain(self, error: SpeechError, utterance_id: str | None) -> None:
+        await self._say(wire.Error(id=utterance_id, error=ErrorBody.model_validate(envelope(error)["error"])))
+
+    async def _say(self, message: BaseModel) -> None:
+        await self._websocket.send_text(message.model_dump_json(exclude_none=True))
+
+    def _limits(self) -> wire.Limits:
+        return wire.Limits(
+            text_characters=self._settings.max_text_characters,
+            message_bytes=SOCKET_MESSAGE_BYTES,
+            queued_utterances=self._settings.queued_utterances,
+            stalled_seconds=self._settings.stalled_seconds,
+        )
+
+
+def _parse(text: str | None) -> wire.Utterance | wire.Cancel | wire.Close:
+    if text is None:
+        raise InvalidRequest("send JSON in text frames", code="invalid_message")
+    try:
+        return wire.client_message.validate_json(text)
+    except ValidationError as error:
+        raise invalid_request(error.errors()[0]) from None
