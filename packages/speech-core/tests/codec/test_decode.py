@@ -62,7 +62,9 @@ def test_bare_samples_are_heard(sounds, saved, sample_format, dtype, scale, chan
 
 
 def test_half_a_sample_at_the_end_of_bare_samples_is_left_out(sounds, saved) -> None:
-    heard = sounds.joined(decode(saved(b"\1\2" * 800 + b"\3"), sounds.wanted, limits=sounds.limits, raw=RawAudio(16_000)))
+    heard = sounds.joined(
+        decode(saved(b"\1\2" * 800 + b"\3"), sounds.wanted, limits=sounds.limits, raw=RawAudio(16_000))
+    )
 
     assert heard.frames == 800
 

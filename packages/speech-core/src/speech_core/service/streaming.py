@@ -1,4 +1,4 @@
-"""An answer that is made while it is sent: it fails with a status before its first byte, and is closed with its caller."""
+"""An answer that is made while it is sent: fails by status before its first byte, is closed with its caller."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing

@@ -1,5 +1,9 @@
 """Piper: a neural voice on the CPU, by ONNX Runtime. piper-tts is GPL-3.0 and an extra of its own."""
 
+# onnxruntime ships no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownParameterType=false, reportUnknownArgumentType=false
+
 import json
 from collections.abc import Generator, Mapping
 from pathlib import Path
