@@ -1,0 +1,1 @@
+"""The asr service: an audio file in, text out."""

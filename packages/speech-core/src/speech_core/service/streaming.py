@@ -1,12 +1,18 @@
 """An answer that is made while it is sent: fails by status before its first byte, is closed with its caller."""
 
+import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TypeVar
 
+import anyio
 from anyio import CancelScope
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
+
+from speech_core.errors import SpeechError, envelope
+
+_KEEP_ALIVE_SECONDS = 15.0
 
 T = TypeVar("T")
 
@@ -42,3 +48,43 @@ async def _resumed(first: T, parts: AsyncGenerator[T]) -> AsyncGenerator[T]:
         yield first
         async for part in parts:
             yield part
+
+
+class EventStream(ClosingResponse):
+    """
+    Server-sent events from (name, JSON) pairs.
+
+    A failure after the first of them is an `error` event, the last one; while nothing happens, a comment goes out
+    every 15 s, so that no proxy takes the silence for the end.
+    """
+
+    def __init__(self, events: AsyncGenerator[tuple[str, str]]) -> None:
+        super().__init__(_told(events), media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+    async def stream_response(self, send: Send) -> None:
+        lock = anyio.Lock()
+
+        async def keep_alive() -> None:
+            while True:
+                await anyio.sleep(_KEEP_ALIVE_SECONDS)
+                async with lock:
+                    await send({"type": "http.response.body", "body": b": keep-alive\n\n", "more_body": True})
+
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(keep_alive)
+            async for event in self.body_iterator:
+                async with lock:
+                    await send({"type": "http.response.body", "body": event, "more_body": True})
+            tasks.cancel_scope.cancel()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _told(events: AsyncGenerator[tuple[str, str]]) -> AsyncGenerator[bytes]:
+    async with aclosing(events):
+        try:
+            async for name, content in events:
+                yield f"event: {name}\ndata: {content}\n\n".encode()
+        except SpeechError as error:
+            content = json.dumps({"type": "error", **envelope(error)})
+            yield f"event: error\ndata: {content}\n\n".encode()

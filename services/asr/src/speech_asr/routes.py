@@ -1,0 +1,95 @@
+"""`POST /api/stt/bytes`: an audio file in, text out, as one answer or as events."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, get_args
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from speech_asr.engines import Task
+from speech_asr.pipeline import Pipeline, Recording
+from speech_core.codec.decode import RawAudio, SampleFormat
+from speech_core.contracts.transcription import DoneEvent, Transcription
+from speech_core.errors import InvalidRequest
+from speech_core.service.operations import Operation
+from speech_core.service.streaming import EventStream, begun
+
+router = APIRouter(tags=["transcription"])
+
+
+def operation(max_audio_bytes: int) -> Operation:
+    return Operation("stt", "/api/stt/bytes", max_audio_bytes, "file", "audio_too_large")
+
+
+class TranscriptionQuery(BaseModel):
+    """What is said beside the audio; *sr*, *ch* and *fmt* describe samples without a container."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    lang: str | None = None
+    words: bool = False
+    sr: Annotated[int, Field(ge=1_000, le=384_000)] | None = None
+    ch: Annotated[int, Field(ge=1, le=8)] | None = None
+    fmt: str | None = None
+
+
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    },
+    "responses": {
+        "200": {
+            "content": {
+                "application/json": {"schema": Transcription.model_json_schema(mode="serialization")},
+                "text/event-stream": {"schema": {"type": "string"}},
+            },
+            "description": "the transcription, or the events `segment`, `done` and `error`",
+        }
+    },
+}
+
+
+@router.post("/api/stt/bytes", openapi_extra=_BODY, response_class=Response)
+async def transcribe(request: Request, query: Annotated[TranscriptionQuery, Query()]) -> Response:
+    """Recognize the body; with `Accept: text/event-stream`, segments are sent as they are recognized."""
+    pipeline: Pipeline = request.state.pipeline
+    recording = _recording(query, pipeline.engine.languages)
+    events = pipeline.recognize(request.stream(), recording)
+    if "text/event-stream" in request.headers.get("accept", ""):
+        return EventStream(await begun(_named(events)))
+    done = await _last(events)
+    body = Transcription.model_validate(done.model_dump(exclude={"type"})).model_dump_json(exclude_none=not query.words)
+    return Response(body, media_type="application/json", headers={"x-audio-seconds": f"{done.duration_seconds:.3f}"})
+
+
+def _recording(query: TranscriptionQuery, languages: frozenset[str]) -> Recording:
+    if query.lang is not None and query.lang not in languages:
+        raise InvalidRequest(
+            f"the model does not know the language `{query.lang}`", code="unsupported_language", param="lang"
+        )
+    task = Task(query.lang, query.words)
+    if query.sr is None and query.ch is None and query.fmt is None:
+        return Recording(task)
+    known = get_args(SampleFormat)
+    sample_format = query.fmt or "s16le"
+    if sample_format not in known:
+        raise InvalidRequest(
+            f"`{sample_format}` is not one of {', '.join(known)}", code="unsupported_format", param="fmt"
+        )
+    return Recording(task, RawAudio(query.sr or 16_000, query.ch or 1, sample_format))
+
+
+async def _named(events: AsyncGenerator) -> AsyncGenerator[tuple[str, str]]:
+    async with aclosing(events):
+        async for event in events:
+            yield event.type, event.model_dump_json(exclude_none=True)
+
+
+async def _last(events: AsyncGenerator) -> DoneEvent:
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, DoneEvent):
+                return event
+    raise AssertionError("the pipeline ends with the whole")
