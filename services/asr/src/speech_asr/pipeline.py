@@ -94,8 +94,8 @@ class Pipeline:
                 recognized = await self._scheduler.submit(window, task)
         except TimeoutError:
             raise DeadlineExceeded("the audio was not recognized in time") from None
-        except Exception as error:
-            log.error("window_failed", exc_info=error)
+        except Exception:
+            log.exception("window_failed")
             self._count(window, coverage, failed=True)
             return [], task
         self._count(window, coverage)

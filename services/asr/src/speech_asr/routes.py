@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, get_args
+from typing import Annotated, cast, get_args
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from speech_asr.engines import Task
 from speech_asr.pipeline import Pipeline, Recording
 from speech_core.codec.decode import RawAudio, SampleFormat
-from speech_core.contracts.transcription import DoneEvent, Transcription
+from speech_core.contracts.transcription import DoneEvent, SegmentEvent, Transcription
 from speech_core.errors import InvalidRequest
 from speech_core.service.operations import Operation
 from speech_core.service.streaming import EventStream, begun
@@ -73,21 +73,18 @@ def _recording(query: TranscriptionQuery, languages: frozenset[str]) -> Recordin
     if query.sr is None and query.ch is None and query.fmt is None:
         return Recording(task)
     known = get_args(SampleFormat)
-    sample_format = query.fmt or "s16le"
-    if sample_format not in known:
-        raise InvalidRequest(
-            f"`{sample_format}` is not one of {', '.join(known)}", code="unsupported_format", param="fmt"
-        )
-    return Recording(task, RawAudio(query.sr or 16_000, query.ch or 1, sample_format))
+    if query.fmt is not None and query.fmt not in known:
+        raise InvalidRequest(f"`{query.fmt}` is not one of {', '.join(known)}", code="unsupported_format", param="fmt")
+    return Recording(task, RawAudio(query.sr or 16_000, query.ch or 1, cast("SampleFormat", query.fmt or "s16le")))
 
 
-async def _named(events: AsyncGenerator) -> AsyncGenerator[tuple[str, str]]:
+async def _named(events: AsyncGenerator[SegmentEvent | DoneEvent]) -> AsyncGenerator[tuple[str, str]]:
     async with aclosing(events):
         async for event in events:
             yield event.type, event.model_dump_json(exclude_none=True)
 
 
-async def _last(events: AsyncGenerator) -> DoneEvent:
+async def _last(events: AsyncGenerator[SegmentEvent | DoneEvent]) -> DoneEvent:
     async with aclosing(events):
         async for event in events:
             if isinstance(event, DoneEvent):

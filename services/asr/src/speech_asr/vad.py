@@ -1,7 +1,11 @@
 """Where there is speech, and where a file can be cut into windows that the model takes."""
 
+# faster-whisper ships no types.
+# pyright: reportMissingTypeStubs=false
+
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +63,8 @@ def silero_spans(samples: Samples) -> Spans:
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     options = VadOptions(min_silence_duration_ms=_PAUSE_MILLISECONDS, speech_pad_ms=_PAD_MILLISECONDS)
-    found = get_speech_timestamps(samples, options, sampling_rate=SAMPLE_RATE_HZ)
-    return tuple((int(span["start"]), min(int(span["end"]), len(samples))) for span in found)
+    found = cast("list[dict[str, int]]", get_speech_timestamps(samples, options, sampling_rate=SAMPLE_RATE_HZ))
+    return tuple((span["start"], min(span["end"], len(samples))) for span in found)
 
 
 def loud_spans(samples: Samples) -> Spans:
@@ -79,10 +83,10 @@ def loud_spans(samples: Samples) -> Spans:
 
 def windows(chunks: Iterable[Pcm], detect: Detector) -> Generator[Window]:
     """Cut a file into windows of at most 30 s, at pauses; holds one window and one chunk."""
-    held, start_sample = np.empty(0, dtype=np.float32), 0
+    held: Samples = np.empty(0, dtype=np.float32)
+    start_sample = 0
     for pcm in chunks:
-        samples = np.frombuffer(pcm.data, dtype="<i2").astype(np.float32) / 32_768
-        held = np.concatenate([held, samples])
+        held = np.concatenate([held, _as_float(pcm)])
         while len(held) > WINDOW_SAMPLES:
             spans = detect(held[:WINDOW_SAMPLES])
             cut = _cut(held[:WINDOW_SAMPLES], spans)
@@ -90,6 +94,10 @@ def windows(chunks: Iterable[Pcm], detect: Detector) -> Generator[Window]:
             held, start_sample = held[cut:], start_sample + cut
     if len(held):
         yield Window(start_sample, held, detect(held), is_last=True)
+
+
+def _as_float(pcm: Pcm) -> Samples:
+    return np.frombuffer(pcm.data, dtype="<i2").astype(np.float32) / np.float32(32_768)
 
 
 def _cut(samples: Samples, spans: Spans) -> int:

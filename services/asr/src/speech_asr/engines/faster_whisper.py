@@ -33,7 +33,14 @@ class FasterWhisperEngine:
             num_workers=settings.concurrency,
             local_files_only=True,
         )
-        self.transcribe(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), Task(language="en"))
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """One short inference, so that the first caller does not pay for what is made on first use."""
+        silence = np.zeros(SAMPLE_RATE_HZ, dtype=np.float32)
+        segments, _ = self._model.transcribe(silence, language="en", temperature=0, max_new_tokens=4)
+        for _ in segments:
+            pass
 
     def transcribe(self, samples: Samples, task: Task) -> Recognized:
         segments, found = self._model.transcribe(
