@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from speech_core.audio import AudioFormat
+from speech_core.audio import AudioFormat, Pcm
 from speech_core.codec.decode import DecodeLimits, RawAudio, decode
 from speech_core.errors import InvalidRequest, TooLarge
 
@@ -165,10 +165,12 @@ def test_a_playlist_opens_no_other_file(sounds, saved, tmp_path) -> None:
         assert refusal(saved(body), sounds.wanted, limits=sounds.limits).code == "bad_audio"
 
 
-@pytest.mark.parametrize(("container", "codec"), [("mp3", "libmp3lame"), ("flac", "flac"), ("ipod", "aac")])
+@pytest.mark.parametrize(
+    ("container", "codec"), [("mp3", "libmp3lame"), ("flac", "flac"), ("ipod", "aac"), ("webm", "libopus")]
+)
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.7])
 def test_a_file_cut_short_is_refused(sounds, saved, container, codec, share) -> None:
-    body = sounds.muxed(sounds.sine(20, rate_hz=44_100), container, codec)
+    body = sounds.muxed(sounds.sine(20, rate_hz=48_000), container, codec)
 
     error = refusal(saved(body[: int(len(body) * share)]), sounds.wanted, limits=sounds.limits)
 
@@ -193,30 +195,26 @@ def test_a_wav_that_was_streamed_is_heard_whole(sounds, saved, data_bytes) -> No
 
 
 @pytest.mark.parametrize("data_bytes", [3_200, 32_000, 63_999, 64_001, 64_002, 640_000, 6_400_000, 1 << 30])
-def test_a_wav_that_lies_is_heard_as_far_as_it_goes_or_refused(sounds, saved, data_bytes) -> None:
+def test_a_wav_that_lies_is_heard_as_far_as_it_goes(sounds, saved, data_bytes) -> None:
     pcm = sounds.sine(2, rate_hz=16_000)
     path = saved(sounds.wav(pcm, data_bytes=data_bytes))
 
-    try:
-        heard = sounds.joined(decode(path, sounds.wanted, limits=sounds.limits))
-    except InvalidRequest as error:
-        assert (error.code, data_bytes > len(pcm.data)) == ("bad_audio", True)
-    else:
-        assert pcm.data.startswith(heard.data)
-        assert heard.frames == min(data_bytes, len(pcm.data)) // 2
+    heard = sounds.joined(decode(path, sounds.wanted, limits=sounds.limits))
+
+    assert pcm.data.startswith(heard.data)
+    assert heard.frames == min(data_bytes, len(pcm.data)) // 2
 
 
 @pytest.mark.parametrize("codec", ["flac", "libopus"])
 def test_a_bomb_stops_at_the_limit(sounds, saved, codec) -> None:
     path = saved(sounds.silence(0.5, codec))
-    heard_seconds = 0.0
+    heard: list[Pcm] = []
 
     with pytest.raises(TooLarge) as refused:
-        for part in decode(path, sounds.wanted, limits=DecodeLimits(60, 1 << 30)):
-            heard_seconds += part.seconds
+        heard.extend(decode(path, sounds.wanted, limits=DecodeLimits(60, 1 << 30)))
 
     assert (refused.value.code, refused.value.param, refused.value.status) == ("audio_too_long", "file", 413)
-    assert heard_seconds <= 60
+    assert sum(part.seconds for part in heard) < 61
 
 
 def test_a_limit_in_bytes_stops_wide_sound(sounds, saved) -> None:
@@ -285,3 +283,13 @@ def test_bare_samples_of_an_impossible_form_are_refused(raw, param) -> None:
         RawAudio(**raw)
 
     assert (refused.value.code, refused.value.param) == ("unsupported_format", param)
+
+
+def test_a_long_recording_survives_a_few_lost_packets(sounds, saved) -> None:
+    body = bytearray(sounds.muxed(sounds.sine(60, rate_hz=44_100), "mp3", "libmp3lame"))
+    for at in range(1, 7):
+        body[at * len(body) // 8 : at * len(body) // 8 + 200] = b"\0" * 200
+
+    heard = sounds.joined(decode(saved(bytes(body)), sounds.wanted, limits=sounds.limits))
+
+    assert heard.seconds == pytest.approx(60, abs=1)

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from speech_core.codec.decode import DecodeLimits, RawAudio, decode
-from speech_core.codec.isolation import decode_isolated
+from speech_core.codec.isolation import decode_isolated, warm_up
 from speech_core.errors import InvalidRequest, TooLarge
 
 
@@ -122,3 +122,18 @@ def test_many_files_leave_no_descriptor_open(sounds, saved) -> None:
         list(decode_isolated(path, sounds.wanted, limits=sounds.limits))
 
     assert len(os.listdir("/dev/fd")) == before
+
+
+def test_warming_up_leaves_no_child(sounds, saved) -> None:
+    warm_up()
+
+    assert children() == []
+
+
+def test_little_memory_beyond_the_start_is_enough(sounds, saved) -> None:
+    """The limit counts from what is mapped at the start, which grows with the cores of the machine."""
+    path = saved(sounds.muxed(sounds.sine(2, rate_hz=44_100), "mp3", "libmp3lame"))
+
+    heard = decode_isolated(path, sounds.wanted, limits=sounds.limits, memory_bytes=64 << 20)
+
+    assert sounds.joined(heard).seconds == pytest.approx(2, abs=0.01)

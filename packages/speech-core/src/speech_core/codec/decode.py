@@ -6,7 +6,7 @@
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import av
 from av import error as av_error
@@ -20,11 +20,20 @@ SampleFormat = Literal["s16le", "s16be", "s24le", "s32le", "f32le", "u8", "mulaw
 
 # What people send; nothing that opens other files or addresses (playlists, hls, concat) is among them.
 _DEMUXERS = "wav,w64,aiff,au,caf,mp3,flac,ogg,matroska,webm,mov,mp4,m4a,3gp,aac,amr,asf,mpegts,mpeg,avi"
+_UNREADABLE = "this cannot be decoded; send wav, mp3, flac, ogg, opus, webm, m4a or aac"
 _CHUNK_SECONDS = 1.0
-# A player forgives a damaged packet or two (a cut tail, junk before the first frame); more is another file.
+# A player forgives a damaged packet or two (a cut tail, junk before the first frame), and one in fifty of a long
+# recording; more is another file.
 _FORGIVEN_PACKETS = 3
+_FORGIVEN_ONE_IN = 50
+# Encoders pad and resamplers round: audio of exactly the limit is not too long.
+_LIMIT_SLACK_SECONDS = 0.1
+# ffmpeg knows no places for more channels than these, and so cannot mix them.
+_MOST_PLACED_CHANNELS = 8
+_RAW_RATES_HZ = (1_000, 384_000)
+_RAW_CHANNELS = (1, 64)
 # Containers whose header says how long the audio is, and what may be missing from that.
-_SAYS_ITS_LENGTH = frozenset({"wav", "w64", "aiff", "flac", "mov"})
+_SAYS_ITS_LENGTH = frozenset({"wav", "w64", "aiff", "flac", "mov", "matroska"})
 _MISSING_SECONDS = 0.5
 _MISSING_SHARE = 0.02
 
@@ -39,11 +48,29 @@ class DecodeLimits:
 
 @dataclass(frozen=True, slots=True)
 class RawAudio:
-    """The form of samples without a container."""
+    """The form of samples without a container; an impossible one raises `InvalidRequest` (unsupported_format)."""
 
     sample_rate_hz: int
     channels: int = 1
     sample_format: SampleFormat = "s16le"
+
+    def __post_init__(self) -> None:
+        if self.sample_format not in (known := get_args(SampleFormat)):
+            raise _unsupported(f"`{self.sample_format}` is not one of {', '.join(known)}", param="fmt")
+        for param, value, (least, most) in (
+            ("sr", self.sample_rate_hz, _RAW_RATES_HZ),
+            ("ch", self.channels, _RAW_CHANNELS),
+        ):
+            if not least <= value <= most:
+                raise _unsupported(f"{value} is not between {least} and {most}", param=param)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far the decoder is: in bytes as they were decoded, and in the file's own time."""
+
+    decoded_bytes: int = 0
+    reached_seconds: float = 0.0
 
 
 def decode(path: Path, target: AudioFormat, *, limits: DecodeLimits, raw: RawAudio | None = None) -> Generator[Pcm]:
@@ -57,14 +84,16 @@ def decode(path: Path, target: AudioFormat, *, limits: DecodeLimits, raw: RawAud
         with _open(path, raw) as container:
             yield from _chunks(container, path, target, limits)
     except (av_error.FFmpegError, UnicodeDecodeError, ValueError) as error:
-        raise _bad_audio(f"this is no audio that can be decoded ({_reason(error)})") from error
+        raise _bad_audio(f"{_UNREADABLE} ({_reason(error)})") from error
 
 
 def _open(path: Path, raw: RawAudio | None) -> InputContainer:
     if path.stat().st_size == 0:
         raise _bad_audio("the body is empty")
     if raw is None:
-        return av.open(str(path), mode="r", options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"})
+        options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
+        # Titles come in every code page there is, and nobody reads them here.
+        return av.open(str(path), mode="r", options=options, metadata_errors="replace")
     layout = {"ch_layout": f"{raw.channels}C" if raw.channels > 2 else ("mono", "stereo")[raw.channels - 1]}
     return av.open(
         str(path),
@@ -77,14 +106,14 @@ def _open(path: Path, raw: RawAudio | None) -> InputContainer:
 def _chunks(container: InputContainer, path: Path, target: AudioFormat, limits: DecodeLimits) -> Generator[Pcm]:
     if not container.streams.audio:
         raise _bad_audio("the file has no audio track")
-    chunk, held_bytes, seconds = [b""], 0, 0.0
+    chunk, held_bytes, seconds, progress = [b""], 0, 0.0, _Progress()
     least_bytes = int(_CHUNK_SECONDS * target.sample_rate_hz) * target.bytes_per_frame
-    for samples in _resampled(container, target, limits):
+    for samples in _resampled(container, target, limits, progress=progress):
         chunk.append(samples)
         held_bytes += len(samples)
         seconds += target.seconds(len(samples))
-        if seconds > limits.max_audio_seconds:
-            raise _too_long(limits)
+        if seconds > limits.max_audio_seconds + _LIMIT_SLACK_SECONDS:
+            raise _too_long(f"the audio is longer than {limits.max_audio_seconds:g} s")
         if held_bytes >= least_bytes:
             yield Pcm(b"".join(chunk), target)
             chunk, held_bytes = [], 0
@@ -93,19 +122,22 @@ def _chunks(container: InputContainer, path: Path, target: AudioFormat, limits: 
     if seconds == 0:
         raise _bad_audio("the file holds no audio")
     announced_seconds = _announced_seconds(container, path)
-    if announced_seconds - seconds > max(_MISSING_SECONDS, _MISSING_SHARE * announced_seconds):
+    heard_seconds = max(seconds, progress.reached_seconds)
+    if announced_seconds - heard_seconds > max(_MISSING_SECONDS, _MISSING_SHARE * announced_seconds):
         raise _bad_audio(f"the file is cut short: it announces {announced_seconds:.1f} s and holds {seconds:.1f} s")
 
 
-def _resampled(container: InputContainer, target: AudioFormat, limits: DecodeLimits) -> Generator[bytes]:
+def _resampled(
+    container: InputContainer, target: AudioFormat, limits: DecodeLimits, *, progress: _Progress
+) -> Generator[bytes]:
     """Samples as they come out of the decoder; the layout is mixed down by ffmpeg's own matrix."""
     layout = "mono" if target.channels == 1 else "stereo" if target.channels == 2 else f"{target.channels}c"
     resampler, source = av.AudioResampler("s16", layout, target.sample_rate_hz), None
-    decoded_bytes = 0
-    for frame in _frames(container):
-        decoded_bytes += frame.samples * frame.format.bytes * len(frame.layout.channels)
-        if decoded_bytes > limits.max_decoded_bytes:
-            raise _too_long(limits)
+    for decoded in _frames(container):
+        _advance(progress, decoded, container)
+        if progress.decoded_bytes > limits.max_decoded_bytes:
+            raise _too_long(f"the audio decodes to more than {limits.max_decoded_bytes} bytes")
+        frame = _mixable(decoded)
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)
         if source not in (None, shape):  # a chained stream may change its form in the middle
             yield from (from_av(rest) for rest in resampler.resample(None))
@@ -119,13 +151,36 @@ def _resampled(container: InputContainer, target: AudioFormat, limits: DecodeLim
 
 def _frames(container: InputContainer) -> Generator[av.AudioFrame]:
     stream, damaged = container.streams.audio[0], 0
-    for packet in container.demux(stream):
+    for count, packet in enumerate(container.demux(stream)):
         try:
             yield from stream.codec_context.decode(packet)
         except av_error.InvalidDataError as error:
             damaged += 1
-            if damaged > _FORGIVEN_PACKETS:
+            if damaged > max(_FORGIVEN_PACKETS, count // _FORGIVEN_ONE_IN):
                 raise _bad_audio("the audio is damaged") from error
+
+
+def _advance(progress: _Progress, frame: av.AudioFrame, container: InputContainer) -> None:
+    progress.decoded_bytes += frame.samples * frame.format.bytes * frame.layout.nb_channels
+    stream = container.streams.audio[0]
+    if frame.time is None or stream.time_base is None:
+        return
+    start_seconds = float((stream.start_time or 0) * stream.time_base)
+    end_seconds = frame.time + frame.samples / frame.sample_rate - start_seconds
+    progress.reached_seconds = max(progress.reached_seconds, end_seconds)
+
+
+def _mixable(frame: av.AudioFrame) -> av.AudioFrame:
+    """*frame*, or the mean of its channels where there are more than ffmpeg can mix."""
+    channels = frame.layout.nb_channels
+    if channels <= _MOST_PLACED_CHANNELS:
+        return frame
+    samples = frame.to_ndarray()
+    by_channel = samples if frame.format.is_planar else samples.reshape(-1, channels).T
+    mean = by_channel.mean(axis=0, keepdims=True).astype(samples.dtype)
+    mixed = av.AudioFrame.from_ndarray(mean, format=frame.format.packed, layout="mono")
+    mixed.sample_rate = frame.sample_rate
+    return mixed
 
 
 def _announced_seconds(container: InputContainer, path: Path) -> float:
@@ -134,9 +189,12 @@ def _announced_seconds(container: InputContainer, path: Path) -> float:
     if not names & _SAYS_ITS_LENGTH and not ("mp3" in names and _has_frame_count(path)):
         return 0.0
     stream = container.streams.audio[0]
-    if stream.duration is None or stream.time_base is None:
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    # Only the whole file's length is known (webm): that of a film may be its picture's.
+    if container.duration is None or len(container.streams) > 1:
         return 0.0
-    return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base
 
 
 def _has_frame_count(path: Path) -> bool:
@@ -150,8 +208,12 @@ def _bad_audio(message: str) -> InvalidRequest:
     return InvalidRequest(message, code="bad_audio", param="file")
 
 
-def _too_long(limits: DecodeLimits) -> TooLarge:
-    return TooLarge(f"the audio is longer than {limits.max_audio_seconds:g} s", code="audio_too_long", param="file")
+def _too_long(message: str) -> TooLarge:
+    return TooLarge(message, code="audio_too_long", param="file")
+
+
+def _unsupported(message: str, *, param: str) -> InvalidRequest:
+    return InvalidRequest(message, code="unsupported_format", param=param)
 
 
 def _reason(error: Exception) -> str:

@@ -11,6 +11,7 @@ from av.audio.stream import AudioStream
 
 from speech_core.audio import AudioFormat, Pcm
 from speech_core.codec.resample import Resampler, layout_name, to_av
+from speech_core.contracts.speech import SAMPLE_RATE_RANGE_HZ
 from speech_core.errors import InvalidRequest
 
 # Rates that the codecs take (ffmpeg's tables); another rate is brought to the next one above.
@@ -49,6 +50,7 @@ def encoder_for(name: str, source: AudioFormat, *, sample_rate_hz: int | None = 
 
     Raises `InvalidRequest` for another name (unsupported_format), or a rate that the format cannot have.
     """
+    check_rate(sample_rate_hz)
     rate_hz = sample_rate_hz or source.sample_rate_hz
     wanted = AudioFormat(rate_hz, source.channels)
     match name:
@@ -76,6 +78,14 @@ def encoder_for(name: str, source: AudioFormat, *, sample_rate_hz: int | None = 
         case _:
             raise InvalidRequest(f"`{name}` is not a format", code="unsupported_format", param="format")
     return encoder
+
+
+def check_rate(sample_rate_hz: int | None) -> None:
+    """Refuse a rate that nothing of ours speaks at."""
+    least_hz, most_hz = SAMPLE_RATE_RANGE_HZ
+    if sample_rate_hz is not None and not least_hz <= sample_rate_hz <= most_hz:
+        message = f"{sample_rate_hz} Hz is not between {least_hz} and {most_hz}"
+        raise InvalidRequest(message, code="unsupported_format", param="sample_rate")
 
 
 def _next_rate(rates_hz: tuple[int, ...], rate_hz: int, *, exact: int | None) -> int:

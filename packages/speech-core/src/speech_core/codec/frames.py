@@ -8,6 +8,7 @@ from typing import Protocol, cast
 from av.audio.codeccontext import AudioCodecContext
 
 from speech_core.audio import AudioFormat, Pcm
+from speech_core.codec.encode import check_rate
 from speech_core.codec.resample import Resampler, to_av
 from speech_core.errors import InvalidRequest
 
@@ -43,6 +44,7 @@ def framer_for(name: str, source: AudioFormat, *, sample_rate_hz: int | None = N
 
     Raises `InvalidRequest` (unsupported_format) for another name or rate.
     """
+    check_rate(sample_rate_hz)
     if name == "pcm":
         return PcmFramer(source, sample_rate_hz or source.sample_rate_hz)
     if name not in ("opus", "mulaw", "alaw"):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import multiprocessing
+import multiprocessing.forkserver
 import resource
 import signal
 from collections.abc import Generator
@@ -15,7 +16,8 @@ from speech_core.errors import InvalidRequest, SpeechError, envelope, from_envel
 
 # A fork of a process that has the decoder loaded takes milliseconds, a new interpreter a fifth of a second.
 _CONTEXT = multiprocessing.get_context("forkserver")
-# `__main__` too: what the server has not imported, every child would import again (0.4 s under a console script).
+# `__main__` too: what the server has not imported, every child imports again. A service run by `python -m` has nothing
+# to import; a console script has, and Python 3.11 and 3.12 do not heed this line (0.4 s a file with a web framework).
 _CONTEXT.set_forkserver_preload(["__main__", "speech_core.codec.isolation"])
 
 _MEMORY_BYTES = 1 << 30
@@ -24,7 +26,15 @@ _CPU_SECONDS = 300
 # The longest that a decoder may take over one second of audio.
 _STALL_SECONDS = 60.0
 
+# A chunk is about a second; a child that claims more is not ours any more.
+_MESSAGE_BYTES = 1 << 26
+
 _SAMPLES, _ERROR, _END = b"s", b"e", b"."
+
+
+def warm_up() -> None:
+    """Start the process that the children are forked from: the first file would wait 0.2 s for it."""
+    multiprocessing.forkserver.ensure_running()
 
 
 def decode_isolated(
@@ -39,7 +49,7 @@ def decode_isolated(
     As `decode`, in a child process; a child that dies raises `InvalidRequest` (bad_audio).
 
     The pipe between the two is the back-pressure: the child decodes about a second ahead. Closing the generator
-    kills the child.
+    kills the child. *memory_bytes* is what the child may take beyond what it starts with.
     """
     receiver, sender = _CONTEXT.Pipe(duplex=False)
     child = _CONTEXT.Process(target=_serve, args=(sender, path, target, limits, raw, memory_bytes), daemon=True)
@@ -57,7 +67,7 @@ def decode_isolated(
 def _received(receiver: Connection, target: AudioFormat) -> Generator[Pcm]:
     while True:
         try:
-            message = receiver.recv_bytes() if receiver.poll(_STALL_SECONDS) else b""
+            message = receiver.recv_bytes(_MESSAGE_BYTES) if receiver.poll(_STALL_SECONDS) else b""
         except (EOFError, OSError):
             message = b""
         kind, content = message[:1], message[1:]
@@ -81,9 +91,7 @@ def _serve(
     memory_bytes: int,
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which decides what to finish
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _confine(memory_bytes)
     with contextlib.suppress(BrokenPipeError):  # the parent has left
         try:
             for pcm in decode(path, target, limits=limits, raw=raw):
@@ -91,3 +99,15 @@ def _serve(
             sender.send_bytes(_END)
         except SpeechError as error:
             sender.send_bytes(_ERROR + json.dumps({"status": error.status, "body": envelope(error)}).encode())
+
+
+def _confine(memory_bytes: int) -> None:
+    """Bound memory and CPU time, and forbid files of its own: no core, no writing."""
+    # Libraries map address space per core of the machine, so the limit counts from what is mapped already.
+    with contextlib.suppress(FileNotFoundError):  # no such file outside Linux, and no such limit that works
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        address_bytes = pages * resource.getpagesize() + memory_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (address_bytes, address_bytes))
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

@@ -1,0 +1,1 @@
+"""The echo: a recording in, the same words spoken out."""

@@ -1,0 +1,138 @@
+"""
+The join of the two services. Read top to bottom:
+
+bytes - asr (segments as they come) - tts (from the first segment on) - bytes
+"""
+
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from fastapi import Request
+
+from speech_core.contracts.transcription import SegmentEvent
+from speech_core.errors import InvalidRequest, SpeechError, Unavailable, from_envelope
+from speech_gateway.echo.events import EventReader
+from speech_gateway.upstreams.service import Upstreams
+
+# Segments that asr may be ahead of the speaker; then it waits.
+_AHEAD = 64
+# Blank lines in between show tts that the text is still being written.
+_KEEP_ALIVE_SECONDS = 10.0
+_TRANSCRIPT_HEADER_BYTES = 4 * 1024
+
+Lines = MemoryObjectSendStream[str]
+Heard = Callable[[SegmentEvent], Awaitable[None]]
+
+
+class Join:
+    """One echo: asr's events in, tts's bytes out."""
+
+    def __init__(self, upstreams: Upstreams, *, recognition: dict[str, str], speech: dict[str, str]) -> None:
+        self._upstreams = upstreams
+        self._recognition = f"/api/stt/bytes?{urlencode(recognition)}"
+        self._speech = f"/api/tts?{urlencode(speech)}"
+        self._broken: SpeechError | None = None
+
+    async def run(self, request: Request, body: AsyncGenerator[bytes] | None, hear: Heard, speak: "Speaker") -> None:
+        """Call *hear* with each segment, *speak* with the sound; raises the first error of either service."""
+        headers = {"x-request-id": request.state.request_id}
+        kept = {name: value for name in ("content-length",) if (value := request.headers.get(name)) is not None}
+        asr = self._upstreams.asr
+        async with asr.request(
+            self._recognition, headers={**headers, **kept, "accept": "text/event-stream"}, body=body
+        ) as answer:
+            if answer.status != 200:
+                raise await asr.refusal(answer)
+            async with aclosing(self._segments(answer)) as segments:
+                first = await anext(segments, None)
+                if first is None:
+                    raise InvalidRequest("there is no speech in this audio", code="no_speech", param="file")
+                await self._speak(first, segments, headers, hear, speak)
+
+    async def _speak(
+        self,
+        first: SegmentEvent,
+        segments: AsyncGenerator[SegmentEvent],
+        headers: dict[str, str],
+        hear: Heard,
+        speak: "Speaker",
+    ) -> None:
+        tts = self._upstreams.tts
+        to_speaker, lines = anyio.create_memory_object_stream[str](_AHEAD)
+        async with to_speaker, lines, anyio.create_task_group() as tasks:
+            tasks.start_soon(self._hear, first, segments, to_speaker, hear)
+            async with tts.request(
+                self._speech, headers={**headers, "content-type": "text/plain; charset=utf-8"}, body=_written(lines)
+            ) as answer:
+                if answer.status != 200:
+                    raise await tts.refusal(answer)
+                await speak.begin(answer.headers["content-type"], _transcript(first))
+                async with aclosing(tts.read(answer)) as parts:
+                    async for part in parts:
+                        await speak.say(part)
+            tasks.cancel_scope.cancel()
+        if self._broken is not None:
+            raise self._broken
+
+    async def _hear(
+        self, first: SegmentEvent, segments: AsyncGenerator[SegmentEvent], to_speaker: Lines, hear: Heard
+    ) -> None:
+        """Hand segments on; what breaks ends the text, and is raised once all of it was spoken."""
+        async with to_speaker:
+            try:
+                await self._hand_on(first, to_speaker, hear)
+                async for segment in segments:
+                    await self._hand_on(segment, to_speaker, hear)
+            except SpeechError as error:
+                self._broken = error
+
+    async def _hand_on(self, segment: SegmentEvent, to_speaker: Lines, hear: Heard) -> None:
+        await hear(segment)
+        await to_speaker.send(" ".join(segment.text.split()))
+
+    async def _segments(self, answer: aiohttp.ClientResponse) -> AsyncGenerator[SegmentEvent]:
+        """The segments with words in them; raises what asr tells, or `Unavailable` when it tells no end."""
+        reader = EventReader()
+        async with aclosing(self._upstreams.asr.read(answer)) as parts:
+            async for part in parts:
+                for name, content in reader.feed(part):
+                    if name == "done":
+                        return
+                    if name == "error":
+                        raise from_envelope(503, json.loads(content))
+                    segment = SegmentEvent.model_validate_json(content)
+                    if segment.text.strip():
+                        yield segment
+        raise Unavailable("asr broke off in the middle", code="upstream_unreachable")
+
+
+class Speaker:
+    """Where the sound goes; both are called by one task, in order."""
+
+    async def begin(self, content_type: str, transcript: str | None) -> None:
+        raise NotImplementedError
+
+    async def say(self, part: bytes) -> None:
+        raise NotImplementedError
+
+
+async def _written(lines: MemoryObjectReceiveStream[str]) -> AsyncGenerator[bytes]:
+    while True:
+        line = ""
+        with anyio.move_on_after(_KEEP_ALIVE_SECONDS):
+            try:
+                line = await lines.receive()
+            except anyio.EndOfStream:
+                return
+        yield f"{line}\n".encode()
+
+
+def _transcript(first: SegmentEvent) -> str | None:
+    """For a clip of one segment: its text, as a header can carry it."""
+    encoded = quote(first.text)
+    return encoded if first.final and len(encoded) <= _TRANSCRIPT_HEADER_BYTES else None

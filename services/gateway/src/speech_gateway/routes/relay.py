@@ -1,0 +1,62 @@
+"""`POST /api/tts` and `POST /api/stt/bytes`: passed on, byte for byte."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+
+import aiohttp
+from fastapi import APIRouter, Request, Response
+
+from speech_core.service.operations import Operation
+from speech_core.service.streaming import ClosingResponse
+from speech_gateway.headers import to_caller, to_upstream
+from speech_gateway.upstreams.service import Service, Upstreams
+
+# As the services themselves bound them; a book may be spoken line by line.
+TTS = Operation("tts", "/api/tts", 64 * 1024 * 1024, "text", "text_too_long")
+
+router = APIRouter(tags=["relay"])
+
+
+def stt(max_audio_bytes: int) -> Operation:
+    return Operation("stt", "/api/stt/bytes", max_audio_bytes, "file", "audio_too_large")
+
+
+@router.post("/api/tts", response_class=Response)
+async def create_speech(request: Request) -> Response:
+    """Text in, audio out: see the tts service."""
+    upstreams: Upstreams = request.state.upstreams
+    return await relay(request, upstreams.tts)
+
+
+@router.post("/api/stt/bytes", response_class=Response)
+async def transcribe(request: Request) -> Response:
+    """An audio file in, text out: see the asr service."""
+    upstreams: Upstreams = request.state.upstreams
+    return await relay(request, upstreams.asr)
+
+
+async def relay(request: Request, service: Service) -> Response:
+    """The same request there, its answer here, both as streams."""
+    path = request.scope["raw_path"].decode("ascii")
+    query = request.scope["query_string"].decode("ascii")
+    async with AsyncExitStack() as stack:
+        answer = await stack.enter_async_context(
+            service.request(
+                f"{path}?{query}" if query else path,
+                headers=to_upstream(request.headers, request.state.request_id),
+                body=request.stream() if has_body(request) else None,
+            )
+        )
+        body = _passed_on(service, answer, stack.pop_all())
+    return ClosingResponse(body, answer.status, to_caller(answer.headers))
+
+
+def has_body(request: Request) -> bool:
+    """Whether a body was announced."""
+    return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
+
+
+async def _passed_on(service: Service, answer: aiohttp.ClientResponse, stack: AsyncExitStack) -> AsyncGenerator[bytes]:
+    async with stack:
+        async for part in service.read(answer):
+            yield part

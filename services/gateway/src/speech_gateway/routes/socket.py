@@ -1,0 +1,126 @@
+"""`WS /ws/tts`: passed on frame by frame; one loop from the caller, one to the caller."""
+
+import aiohttp
+import anyio
+from anyio import CancelScope
+from fastapi import APIRouter, WebSocket
+from fastapi.responses import JSONResponse
+from starlette.websockets import WebSocketDisconnect
+
+from speech_core.contracts import tts_socket as wire
+from speech_core.contracts.transcription import ErrorBody
+from speech_core.errors import SpeechError, Unavailable, envelope, retry_headers
+from speech_core.service.operations import Operation
+from speech_core.service.shell import Shell
+from speech_gateway.settings import GatewaySettings
+from speech_gateway.upstreams.service import Upstreams
+
+OPERATION = Operation("tts_socket", "/ws/tts", websocket=True)
+
+# How the service begins the two messages that matter here; the rest of a message is not looked at.
+_START, _END = '{"type":"start"', '{"type":"end"'
+# Codes that only a library may put on the wire (RFC 6455, 7.4.1).
+_NOT_SENDABLE = frozenset({1005, 1006, 1015})
+
+router = APIRouter()
+
+
+@router.websocket("/ws/tts")
+async def speak(websocket: WebSocket) -> None:
+    """See the tts service."""
+    shell: Shell = websocket.state.shell
+    upstreams: Upstreams = websocket.state.upstreams
+    settings: GatewaySettings = websocket.state.settings
+    with shell.metrics.track(OPERATION.name) as tracked:
+        try:
+            async with upstreams.tts.socket("/ws/tts", headers={"x-request-id": websocket.state.request_id}) as there:
+                offered = websocket.scope.get("subprotocols", [])
+                await websocket.accept(subprotocol=wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
+                if shell.drain.inside - shell.seats.taken > settings.max_sockets:
+                    await websocket.close(wire.CLOSE_TRY_AGAIN, "too many sockets; try again")
+                    return
+                await _Passage(websocket, there, shell, settings.stalled_seconds).run()
+        except SpeechError as error:
+            tracked.outcome = "refused"
+            await _refuse(websocket, error)
+
+
+async def _refuse(websocket: WebSocket, error: SpeechError) -> None:
+    """By HTTP, before the upgrade."""
+    await websocket.send_denial_response(JSONResponse(envelope(error), error.status, headers=retry_headers(error)))
+
+
+class _Passage:
+    """Both ends of one socket."""
+
+    def __init__(
+        self, here: WebSocket, there: aiohttp.ClientWebSocketResponse, shell: Shell, stalled_seconds: float
+    ) -> None:
+        self._here = here
+        self._there = there
+        self._shell = shell
+        self._stalled_seconds = stalled_seconds
+        self._speaking = False
+
+    async def run(self) -> None:
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._from_caller, tasks.cancel_scope)
+                tasks.start_soon(self._to_caller, tasks.cancel_scope)
+                tasks.start_soon(self._leave_when_draining, tasks.cancel_scope)
+        except* WebSocketDisconnect:
+            pass  # the caller has left; leaving the block closes the other end
+
+    async def _from_caller(self, scope: CancelScope) -> None:
+        while True:
+            message = await self._here.receive()
+            if message["type"] == "websocket.disconnect":
+                scope.cancel()
+                return
+            try:
+                if message.get("text") is not None:
+                    await self._there.send_str(message["text"])
+                else:
+                    await self._there.send_bytes(message["bytes"])
+            except (aiohttp.ClientError, OSError):
+                return  # the other loop sees the end, and tells why
+
+    async def _to_caller(self, scope: CancelScope) -> None:
+        async for message in self._there:
+            if message.type is aiohttp.WSMsgType.TEXT:
+                await self._send_text(message.data)
+                if not self._speaking and self._shell.drain.draining:
+                    break
+            elif message.type is aiohttp.WSMsgType.BINARY and not await self._send_bytes(message.data):
+                scope.cancel()
+                return
+        await self._close(scope)
+
+    async def _send_text(self, text: str) -> None:
+        if text.startswith(_START):
+            self._speaking = True
+        elif text.startswith(_END):
+            self._speaking = False
+        await self._here.send_text(text)
+
+    async def _send_bytes(self, frame: bytes) -> bool:
+        """False when the caller has stopped reading for too long."""
+        with anyio.move_on_after(self._stalled_seconds) as patience:
+            await self._here.send_bytes(frame)
+        return not patience.cancelled_caught
+
+    async def _leave_when_draining(self, scope: CancelScope) -> None:
+        await self._shell.drain.wait_begun()
+        if not self._speaking:
+            await self._close(scope)
+
+    async def _close(self, scope: CancelScope) -> None:
+        """With the code of the other end; a broken end is told as an error first."""
+        code = wire.CLOSE_DRAINING if self._shell.drain.draining else self._there.close_code
+        if code is None or code in _NOT_SENDABLE:
+            code = wire.CLOSE_OUR_FAULT
+            broken = Unavailable("tts broke off in the middle", code="upstream_unreachable")
+            event = wire.Error(error=ErrorBody.model_validate(envelope(broken)["error"]))
+            await self._here.send_text(event.model_dump_json(exclude_none=True))
+        await self._here.close(code)
+        scope.cancel()

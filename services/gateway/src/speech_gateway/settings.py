@@ -1,0 +1,24 @@
+"""What the gateway can be told."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from speech_core.service.settings import ServiceSettings
+
+
+class GatewaySettings(ServiceSettings):
+    """Read from `GATEWAY_*` and the file that `GATEWAY_CONFIG` names."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_")
+
+    port: int = 8000
+    management_port: int = 9000
+    seats: int = Field(default=256, ge=1)
+    asr_url: str = Field(default="http://127.0.0.1:8081", pattern="^https?://")
+    tts_url: str = Field(default="http://127.0.0.1:8082", pattern="^https?://")
+    max_audio_bytes: int = Field(default=1 << 30, ge=1)
+    max_sockets: int = Field(default=1_000, ge=1)
+    connect_seconds: float = Field(default=5, gt=0)
+    # Longer than the longest recognition that asr allows itself: the service's own deadline speaks first.
+    answer_seconds: float = Field(default=36_000, gt=0)
+    stalled_seconds: float = Field(default=30, gt=0, description="how long a listener may stop reading")

@@ -1,0 +1,1 @@
+"""The services behind the gateway, and how their answers and sockets are passed on."""
