@@ -1,6 +1,6 @@
 """Which headers are passed on (RFC 9110, 7.6.1), in both directions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 _HOP_BY_HOP = frozenset(
     {
@@ -26,6 +26,6 @@ def to_caller(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name.lower() not in dropped}
 
 
-def _named(headers: Mapping[str, str]) -> Iterable[str]:
+def _named(headers: Mapping[str, str]) -> set[str]:
     listed = next((value for name, value in headers.items() if name.lower() == "connection"), "")
     return {name.strip().lower() for name in listed.split(",")}

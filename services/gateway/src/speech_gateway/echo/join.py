@@ -62,22 +62,30 @@ class Join:
         hear: Heard,
         speak: "Speaker",
     ) -> None:
-        tts = self._upstreams.tts
         to_speaker, lines = anyio.create_memory_object_stream[str](_AHEAD)
+        failure: SpeechError | None = None
         async with to_speaker, lines, anyio.create_task_group() as tasks:
             tasks.start_soon(self._hear, first, segments, to_speaker, hear)
-            async with tts.request(
-                self._speech, headers={**headers, "content-type": "text/plain; charset=utf-8"}, body=_written(lines)
-            ) as answer:
-                if answer.status != 200:
-                    raise await tts.refusal(answer)
-                await speak.begin(answer.headers["content-type"], _transcript(first))
-                async with aclosing(tts.read(answer)) as parts:
-                    async for part in parts:
-                        await speak.say(part)
+            try:
+                await self._relay(_written(lines), headers, _transcript(first), speak)
+            except SpeechError as error:
+                failure = error
             tasks.cancel_scope.cancel()
-        if self._broken is not None:
-            raise self._broken
+        if cause := self._broken or failure:
+            raise cause
+
+    async def _relay(
+        self, text: AsyncGenerator[bytes], headers: dict[str, str], transcript: str | None, speak: "Speaker"
+    ) -> None:
+        tts = self._upstreams.tts
+        headers = {**headers, "content-type": "text/plain; charset=utf-8"}
+        async with tts.request(self._speech, headers=headers, body=text) as answer:
+            if answer.status != 200:
+                raise await tts.refusal(answer)
+            await speak.begin(answer.headers["content-type"], transcript)
+            async with aclosing(tts.read(answer)) as parts:
+                async for part in parts:
+                    await speak.say(part)
 
     async def _hear(
         self, first: SegmentEvent, segments: AsyncGenerator[SegmentEvent], to_speaker: Lines, hear: Heard

@@ -81,18 +81,11 @@ class _Echo(Response):
         body = self._request.stream() if has_body(self._request) else None
         try:
             await self._join.run(self._request, body, voice.hear, voice)
-        except* SpeechError as group:
-            error = _first(group)
+        except SpeechError as error:
             if not await voice.fail(error):
-                raise error from None
-            return
-        await voice.end()
-
-
-def _first(group: BaseExceptionGroup[SpeechError]) -> SpeechError:
-    """The error itself, out of the groups that task groups put around it."""
-    inner = group.exceptions[0]
-    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
+                raise
+        else:
+            await voice.end()
 
 
 class _Audio(Speaker):
