@@ -185,6 +185,12 @@ def test_a_damaged_middle_is_refused(sounds, saved) -> None:
     assert refusal(saved(bytes(body)), sounds.wanted, limits=sounds.limits).code == "bad_audio"
 
 
+def test_a_codec_that_nobody_knows_is_refused(sounds, saved) -> None:
+    body = sounds.muxed(sounds.sine(1, rate_hz=48_000), "webm", "libopus").replace(b"A_OPUS", b"A_NONE")
+
+    assert "codec" in refusal(saved(body), sounds.wanted, limits=sounds.limits).message
+
+
 @pytest.mark.parametrize("data_bytes", [0, 0xFFFFFFFF, 0x7FFFFFFF, 0xFFFFFFFF - 36, 0x7FFFFFFF - 36, 0x80000000])
 def test_a_wav_that_was_streamed_is_heard_whole(sounds, saved, data_bytes) -> None:
     pcm = sounds.sine(2, rate_hz=16_000)

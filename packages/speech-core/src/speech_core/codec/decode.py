@@ -106,6 +106,8 @@ def _open(path: Path, raw: RawAudio | None) -> InputContainer:
 def _chunks(container: InputContainer, path: Path, target: AudioFormat, limits: DecodeLimits) -> Generator[Pcm]:
     if not container.streams.audio:
         raise _bad_audio("the file has no audio track")
+    if container.streams.audio[0].codec_context is None:  # pyright: ignore[reportUnnecessaryComparison] PyAV's stub errs
+        raise _bad_audio("the audio track is of a codec that is not known here")
     chunk, held_bytes, seconds, progress = [b""], 0, 0.0, _Progress()
     least_bytes = int(_CHUNK_SECONDS * target.sample_rate_hz) * target.bytes_per_frame
     for samples in _resampled(container, target, limits, progress=progress):
@@ -173,12 +175,12 @@ def _advance(progress: _Progress, frame: av.AudioFrame, container: InputContaine
 def _mixable(frame: av.AudioFrame) -> av.AudioFrame:
     """*frame*, or the mean of its channels where there are more than ffmpeg can mix."""
     channels = frame.layout.nb_channels
-    if channels <= _MOST_PLACED_CHANNELS:
+    # PyAV reads past the end of a planar frame's planes when there are more than eight: those stay ffmpeg's to refuse.
+    if channels <= _MOST_PLACED_CHANNELS or frame.format.is_planar:
         return frame
-    samples = frame.to_ndarray()
-    by_channel = samples if frame.format.is_planar else samples.reshape(-1, channels).T
-    mean = by_channel.mean(axis=0, keepdims=True).astype(samples.dtype)
-    mixed = av.AudioFrame.from_ndarray(mean, format=frame.format.packed, layout="mono")
+    samples = frame.to_ndarray().reshape(-1, channels)
+    mean = samples.mean(axis=1).astype(samples.dtype).reshape(1, -1)
+    mixed = av.AudioFrame.from_ndarray(mean, format=frame.format, layout="mono")
     mixed.sample_rate = frame.sample_rate
     return mixed
 

@@ -57,6 +57,10 @@ class Store:
             raise ModelError(f"the model {name} is not in {self.root}: run `kubespeech models fetch {name}`")
         return folder
 
+    def holds(self, name: str) -> bool:
+        """Whether a model of the catalogue is there, whole."""
+        return self._is_whole(self.root / name, self._known(name))
+
     def fetch(self, name: str, *, progress: Progress = _no_progress) -> Path:
         """The folder of a model, downloaded first where it is not there yet."""
         if Path(name).is_dir() and (name not in self._models or "/" in name):
