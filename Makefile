@@ -1,0 +1,66 @@
+# Two commands matter: `make up` starts everything, `make test` tests everything that needs no container.
+
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+BIN := .venv/bin
+PACKAGES := packages/speech-core services/gateway services/tts services/asr client
+EDITABLE := $(foreach package,$(PACKAGES),--editable $(package))
+UP_LOCKS := requirements/gateway.lock requirements/tts.lock requirements/asr.lock requirements/client.lock
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help up test lint types contracts lock bench clean
+.DEFAULT_GOAL := help
+
+help: ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+up: .venv/.up ## fetch the models, start the three services; Ctrl-C stops all
+	@exec $(BIN)/kubespeech up
+
+test: .venv/.dev ## all tests that need no container or cluster, real engines included
+	$(BIN)/python -m pytest
+
+lint: .venv/.dev ## style and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: .venv/.dev ## pyright, strict
+	$(BIN)/pyright
+
+contracts: .venv/.dev ## write the wire down in contracts/
+	$(BIN)/python tests/contract/generate.py
+
+bench: .venv/.dev ## measurements against running services: CORPUS=folder
+	$(BIN)/python bench/word_error_rate.py --corpus $(CORPUS)
+	$(BIN)/python bench/echo_words.py --corpus $(CORPUS)
+
+clean: ## forget the environment
+	rm -rf .venv
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "error: Python 3.11 or newer is needed; on Debian and Ubuntu: apt-get install python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null \
+	  || { echo "error: Python's venv module is missing; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@"$(PYTHON)" -m venv .venv
+
+.venv/.up: .venv/bin/python $(UP_LOCKS) $(PACKAGES:=/pyproject.toml)
+	@echo "installing the services into .venv"
+	@$(PIP) install --require-hashes $(UP_LOCKS:%=--requirement %)
+	@$(PIP) install --no-deps --no-build-isolation $(EDITABLE)
+	@touch $@
+
+.venv/.dev: .venv/.up requirements/dev.lock
+	@$(PIP) install --require-hashes --requirement requirements/dev.lock
+	@touch $@
+
+# Pinned with hashes, and without addresses: the user's own index applies.
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-emit-find-links --no-annotate --custom-compile-command 'make lock' --no-emit-package speech-core \
+  --no-emit-package speech-gateway --no-emit-package speech-tts --no-emit-package speech-asr --no-emit-package kubespeech
+
+lock: ## pin the dependencies again (needs uv)
+	$(COMPILE) --group dev --output-file requirements/dev.lock requirements/all.in
+	for name in gateway tts asr client; do \
+	  $(COMPILE) --constraint requirements/dev.lock --output-file requirements/$$name.lock requirements/$$name.in || exit 1; \
+	done
