@@ -1,6 +1,8 @@
 # Two commands matter: `make up` starts everything, `make test` tests everything that needs no container.
 
-PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+# The first that is really there and new enough.
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
+  $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 BIN := .venv/bin
 PACKAGES := packages/speech-core services/gateway services/tts services/asr client
 EDITABLE := $(foreach package,$(PACKAGES),--editable $(package))
@@ -38,7 +40,7 @@ clean: ## forget the environment
 	rm -rf .venv
 
 .venv/bin/python:
-	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	@test -n "$(PYTHON)" \
 	  || { echo "error: Python 3.11 or newer is needed; on Debian and Ubuntu: apt-get install python3" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null \
 	  || { echo "error: Python's venv module is missing; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }

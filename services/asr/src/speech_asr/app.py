@@ -11,6 +11,7 @@ from speech_asr import routes
 from speech_asr.engines import Engine
 from speech_asr.pipeline import Pipeline
 from speech_asr.settings import AsrSettings
+from speech_core.codec.isolation import warm_up
 from speech_core.models import ModelError
 from speech_core.pipeline.plugins import UnknownPlugin, load
 from speech_core.service.app import build
@@ -27,6 +28,7 @@ def create_app(settings: AsrSettings | None = None, *, engine: Engine | None = N
     @asynccontextmanager
     async def resources(shell: Shell) -> AsyncGenerator[Mapping[str, Any]]:
         loaded = engine or await to_thread.run_sync(_load, settings)
+        await to_thread.run_sync(warm_up)
         shell.loaded = Loaded([loaded.name], [settings.model])
         try:
             yield {"pipeline": Pipeline(loaded, settings, shell.metrics)}
