@@ -1,0 +1,97 @@
+"""The word error rate of a corpus by language: through `POST /api/stt/bytes`, and by the engine called directly."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import httpx
+from corpus import Clip, ErrorCount, count_errors, read_corpus, words
+from faster_whisper import WhisperModel
+
+from speech_core.models.store import Store
+
+_TIMEOUT_SECONDS = 300.0
+
+
+def through_the_service(url: str) -> Callable[[Clip], str]:
+    """What the service hears; the language is left to it, as in the call beside it."""
+    client = httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS)
+
+    def hear(clip: Clip) -> str:
+        answer = client.post("/api/stt/bytes", content=clip.path.read_bytes())
+        answer.raise_for_status()
+        return answer.json()["text"]
+
+    return hear
+
+
+def directly(models_dir: Path) -> Callable[[Clip], str]:
+    """What faster-whisper hears with the service's settings: beam 5, int8, its own thresholds, windows of 30 s."""
+    model = WhisperModel(str(Store(models_dir).find("whisper-base")), device="cpu", compute_type="int8")
+
+    def hear(clip: Clip) -> str:
+        segments, _ = model.transcribe(str(clip.path), beam_size=5)
+        return " ".join(segment.text.strip() for segment in segments)
+
+    return hear
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--url", default="http://127.0.0.1:8000")
+    parser.add_argument("--models-dir", type=Path, default=Path("~/.cache/kubespeech/models"))
+    parser.add_argument("--language", help="only clips of this one")
+    parser.add_argument("--json", type=Path, help="write the figures there as well")
+    parser.add_argument("--require-equal", action="store_true", help="exit with 1 when the words of a clip differ")
+    arguments = parser.parse_args()
+    clips = read_corpus(arguments.corpus, arguments.language)
+    ways = {
+        "service": through_the_service(arguments.url),
+        "direct": directly(arguments.models_dir.expanduser()),
+    }
+    heard = {name: {clip: hear(clip) for clip in clips} for name, hear in ways.items()}
+    figures = {
+        language: {name: _count(texts, language) for name, texts in heard.items()}
+        for language in sorted({clip.language for clip in clips})
+    }
+    differing = [clip for clip in clips if _differs(clip, heard)]
+    _print(figures, clips, differing, heard)
+    if arguments.json:
+        rates = {lang: {name: asdict(count) for name, count in row.items()} for lang, row in figures.items()}
+        written = {"rates": rates, "differing": [clip.path.name for clip in differing]}
+        arguments.json.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+    return 1 if arguments.require_equal and differing else 0
+
+
+def _count(texts: dict[Clip, str], language: str) -> ErrorCount:
+    return count_errors([(clip.text, text) for clip, text in texts.items() if clip.language == language], language)
+
+
+def _differs(clip: Clip, heard: dict[str, dict[Clip, str]]) -> bool:
+    return len({words(texts[clip], clip.language) for texts in heard.values()}) > 1
+
+
+def _print(
+    figures: dict[str, dict[str, ErrorCount]],
+    clips: list[Clip],
+    differing: list[Clip],
+    heard: dict[str, dict[Clip, str]],
+) -> None:
+    print(f"{'language':10}{'clips':>6}{'words':>7}{'service':>10}{'direct':>10}")
+    for language, row in figures.items():
+        count = sum(clip.language == language for clip in clips)
+        rates = "".join(f"{100 * row[name].rate:>9.2f}%" for name in ("service", "direct"))
+        print(f"{language:10}{count:>6}{row['direct'].words:>7}{rates}")
+    print(f"clips whose words differ: {len(differing)} of {len(clips)}")
+    for clip in differing:
+        print(f"  {clip.path.name}")
+        for name, texts in heard.items():
+            print(f"    {name:8} {texts[clip]}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
