@@ -7,14 +7,14 @@ from typing import Any
 
 from fastapi import FastAPI
 from pydantic import TypeAdapter
+
 from speech_asr.app import create_app as create_asr
 from speech_asr.settings import AsrSettings
+from speech_core.contracts import tts_socket
 from speech_gateway.app import create_app as create_gateway
 from speech_gateway.settings import GatewaySettings
 from speech_tts.app import create_app as create_tts
 from speech_tts.settings import TtsSettings
-
-from speech_core.contracts import tts_socket
 
 FOLDER = Path(__file__).parents[2] / "contracts"
 

@@ -116,8 +116,9 @@ def test_the_scripts_work_without_an_argument(stack, tmp_path, script, option, p
 
 def test_the_first_audio_of_a_long_echo_is_sent_before_the_last_segment_is_recognized(stack, clip) -> None:
     long = httpx.post(f"{stack.url}/api/tts", json={"text": TEXT * 12, "format": "wav"}, timeout=170).content
-    with wave.open(io.BytesIO(httpx.post(
-        f"{stack.url}/api/tts", json={"text": "Hi.", "format": "wav"}, timeout=60).content)) as short:
+    with wave.open(
+        io.BytesIO(httpx.post(f"{stack.url}/api/tts", json={"text": "Hi.", "format": "wav"}, timeout=60).content)
+    ) as short:
         assert short.getframerate() == 22_050
 
     with httpx.stream(

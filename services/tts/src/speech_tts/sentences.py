@@ -50,7 +50,7 @@ def _is_stop(before: str, mark: str) -> bool:
     if word in _ABBREVIATIONS:
         return False
     is_initial = len(word) == 1 and word.isalpha() and last.group().isupper()
-    is_list_number = word.isdigit() and not before[: last.start()].strip()
+    is_list_number = word.isdigit() and not before[: last.start()].rpartition("\n")[2].strip()
     return not is_initial and not is_list_number
 
 

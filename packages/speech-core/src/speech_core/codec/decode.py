@@ -108,6 +108,10 @@ def _chunks(container: InputContainer, path: Path, target: AudioFormat, limits: 
         raise _bad_audio("the file has no audio track")
     if container.streams.audio[0].codec_context is None:  # pyright: ignore[reportUnnecessaryComparison] PyAV's stub errs
         raise _bad_audio("the audio track is of a codec that is not known here")
+    announced_seconds = _announced_seconds(container, path)
+    # A wav's header may be that of a stream and name any length; there, the bytes are the length.
+    if announced_seconds > limits.max_audio_seconds + _LIMIT_SLACK_SECONDS and "wav" not in container.format.name:
+        raise _too_long(f"the audio is longer than {limits.max_audio_seconds:g} s")
     chunk, held_bytes, seconds, progress = [b""], 0, 0.0, _Progress()
     least_bytes = int(_CHUNK_SECONDS * target.sample_rate_hz) * target.bytes_per_frame
     for samples in _resampled(container, target, limits, progress=progress):
@@ -123,7 +127,6 @@ def _chunks(container: InputContainer, path: Path, target: AudioFormat, limits: 
         yield Pcm(b"".join(chunk), target)
     if seconds == 0:
         raise _bad_audio("the file holds no audio")
-    announced_seconds = _announced_seconds(container, path)
     heard_seconds = max(seconds, progress.reached_seconds)
     if announced_seconds - heard_seconds > max(_MISSING_SECONDS, _MISSING_SHARE * announced_seconds):
         raise _bad_audio(f"the file is cut short: it announces {announced_seconds:.1f} s and holds {seconds:.1f} s")
