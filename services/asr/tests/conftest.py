@@ -1,0 +1,104 @@
+"""Engines with gates, audio made of tones and silence, and the service around them."""
+
+import io
+import wave
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+
+from speech_asr.app import create_app
+from speech_asr.engines import Task
+from speech_asr.engines.fake import FakeEngine
+from speech_asr.segments import Recognized, Segment
+from speech_asr.settings import AsrSettings
+from speech_core.testing.live import LiveServer, live_server
+
+RATE_HZ = 16_000
+
+
+class GatedEngine:
+    """Names its windows by number; a window may be made to wait, or to fail."""
+
+    # The fake's name, so that what is loud counts as speech.
+    name = "fake"
+    languages = frozenset({"en", "ru"})
+
+    def __init__(self) -> None:
+        self.tasks: list[Task] = []
+        self.entered = Event()
+        self.gates: dict[int, Event] = {}
+        self.broken: set[int] = set()
+
+    def hold(self, window: int) -> Event:
+        self.gates[window] = Event()
+        return self.gates[window]
+
+    def transcribe(self, samples: np.ndarray, task: Task) -> Recognized:
+        number = len(self.tasks)
+        self.tasks.append(task)
+        self.entered.set()
+        if number in self.gates:
+            assert self.gates[number].wait(20)
+        if number in self.broken:
+            raise RuntimeError("the engine's own words")
+        return Recognized("en", (Segment(0.0, len(samples) / RATE_HZ, f"window {number}"),))
+
+    def close(self) -> None:
+        for gate in self.gates.values():
+            gate.set()
+
+
+def tone(seconds: float) -> np.ndarray:
+    return (8_000 * np.sin(np.arange(int(seconds * RATE_HZ)) / 10)).astype("<i2")
+
+
+def silence(seconds: float) -> np.ndarray:
+    return np.zeros(int(seconds * RATE_HZ), dtype="<i2")
+
+
+def wav(*parts: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+        file.writeframes(np.concatenate(parts).tobytes())
+    return out.getvalue()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def engine() -> GatedEngine:
+    return GatedEngine()
+
+
+@pytest.fixture
+def serve() -> Generator[Callable[..., LiveServer]]:
+    """Start the service with an engine and settings of the test's own."""
+    with ExitStack() as cleanup:
+
+        def start(engine: Any, **settings: Any) -> LiveServer:
+            app = create_app(AsrSettings(**settings), engine=engine)
+            return cleanup.enter_context(live_server(app))
+
+        yield start
+
+
+@pytest.fixture
+def live(serve: Callable[..., LiveServer]) -> LiveServer:
+    return serve(FakeEngine())
+
+
+@pytest.fixture(scope="session")
+def clip() -> bytes:
+    """A few seconds of human speech in the public domain."""
+    return (Path(__file__).parent / "data/ljspeech.flac").read_bytes()

@@ -1,0 +1,61 @@
+"""The real engine on human speech."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from speech_asr.app import create_app
+from speech_asr.settings import AsrSettings
+from speech_core.models.store import Store
+from speech_core.testing.live import live_server
+
+pytestmark = pytest.mark.timeout(240)
+
+TEXT = "produced the block books, which were the immediate predecessors of the true printed book,"
+
+
+@pytest.fixture(scope="module")
+def whisper():
+    root = Path("~/.cache/kubespeech/models").expanduser()
+    Store(root).fetch("whisper-base")
+    with live_server(create_app(AsrSettings(models_dir=root))) as live:
+        yield live
+
+
+def words(text: str) -> list[str]:
+    return "".join(letter.lower() if letter.isalnum() else " " for letter in text).split()
+
+
+def test_speech_is_understood(whisper, clip) -> None:
+    told = httpx.post(f"{whisper.url}/api/stt/bytes", content=clip, timeout=120).json()
+
+    assert words(told["text"]) == words(TEXT)
+    assert told["language"] == "en"
+    assert told["coverage"]["transcribed_seconds"] > 4
+
+
+def test_words_lie_within_their_segment_and_in_order(whisper, clip) -> None:
+    told = httpx.post(f"{whisper.url}/api/stt/bytes?words=true", content=clip, timeout=120).json()
+
+    found = [word for segment in told["segments"] for word in segment["words"]]
+    starts = [word["start_ms"] for word in found]
+    assert words(" ".join(word["text"] for word in found)) == words(TEXT)
+    assert starts == sorted(starts)
+    assert all(word["start_ms"] <= word["end_ms"] <= told["duration_seconds"] * 1000 for word in found)
+
+
+def test_the_only_segment_of_a_clip_is_known_to_be_the_last(whisper, clip) -> None:
+    answer = httpx.post(
+        f"{whisper.url}/api/stt/bytes", content=clip, timeout=120, headers={"accept": "text/event-stream"}
+    )
+
+    segments = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: ")][:-1]
+    assert [segment["final"] for segment in segments] == [False] * (len(segments) - 1) + [True]
+
+
+def test_silence_is_no_speech(whisper) -> None:
+    told = httpx.post(f"{whisper.url}/api/stt/bytes?sr=16000", content=bytes(160_000), timeout=120).json()
+
+    assert (told["text"], told["coverage"]["silent_seconds"]) == ("", 5.0)

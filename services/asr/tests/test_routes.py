@@ -1,0 +1,202 @@
+import io
+import json
+import tempfile
+import wave
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+RATE_HZ = 16_000
+EVENTS = {"accept": "text/event-stream"}
+
+
+def tone(seconds: float) -> np.ndarray:
+    return (8_000 * np.sin(np.arange(int(seconds * RATE_HZ)) / 10)).astype("<i2")
+
+
+def silence(seconds: float) -> np.ndarray:
+    return np.zeros(int(seconds * RATE_HZ), dtype="<i2")
+
+
+def wav(*parts: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+        file.writeframes(np.concatenate(parts).tobytes())
+    return out.getvalue()
+
+
+def post(live, content: bytes, query: str = "", **more) -> httpx.Response:
+    return httpx.post(f"{live.url}/api/stt/bytes{query}", content=content, timeout=30, **more)
+
+
+def spooled() -> list[Path]:
+    return list(Path(tempfile.gettempdir()).glob("kubespeech-*.audio"))
+
+
+@pytest.mark.parametrize(
+    ("content", "query", "code", "param"),
+    [
+        (b"", "", "bad_audio", "file"),
+        (b"hello world", "", "bad_audio", "file"),
+        (wav(silence(0)), "", "bad_audio", "file"),
+        (b"\0" * 100, "?sr=many", "invalid_request", "sr"),
+        (b"\0" * 100, "?ch=99", "invalid_request", "ch"),
+        (b"\0" * 100, "?fmt=u7", "unsupported_format", "fmt"),
+        (b"\0" * 100, "?lang=xx", "unsupported_language", "lang"),
+        (b"\0" * 100, "?bogus=1", "unknown_field", "bogus"),
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, EVENTS])
+def test_a_bad_request_names_what_is_wrong(live, content, query, code, param, headers) -> None:
+    answer = post(live, content, query, headers=headers)
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (400, code, param)
+    assert spooled() == []
+
+
+def test_what_is_too_long_is_refused(serve, engine) -> None:
+    live = serve(engine, max_audio_seconds=1)
+
+    answer = post(live, wav(tone(2)))
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "audio_too_long")
+
+
+def test_what_is_too_large_is_refused_by_its_announced_length(serve, engine) -> None:
+    live = serve(engine, max_audio_bytes=1_000)
+
+    answer = post(live, b"\0" * 1_001)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "audio_too_large")
+
+
+def test_bare_samples_are_heard_as_they_are_described(live) -> None:
+    answer = post(live, tone(2).tobytes(), "?sr=8000&ch=2&fmt=s16le")
+
+    assert answer.json()["duration_seconds"] == pytest.approx(2)
+
+
+def test_words_come_when_they_are_asked_for(live) -> None:
+    told = post(live, wav(tone(1)), "?words=true").json()
+
+    assert [word["text"] for word in told["segments"][0]["words"]] == ["one", "two"]
+
+
+def test_every_second_is_accounted_for(live) -> None:
+    answer = post(live, wav(silence(31), tone(2), silence(40), tone(1)))
+
+    coverage = answer.json()["coverage"]
+    assert coverage == {
+        "audio_seconds": 74.0,
+        "transcribed_seconds": 3.0,
+        "silent_seconds": 71.0,
+        "failed_seconds": 0.0,
+    }
+    assert answer.headers["x-audio-seconds"] == "74.000"
+
+
+def test_silence_gives_no_text(live) -> None:
+    told = post(live, wav(silence(3))).json()
+
+    assert (told["text"], told["segments"], told["coverage"]["silent_seconds"]) == ("", [], 3.0)
+
+
+def test_a_segment_is_sent_before_the_next_window_is_recognized(serve, engine) -> None:
+    live = serve(engine)
+    gate = engine.hold(1)
+
+    with httpx.stream(
+        "POST", f"{live.url}/api/stt/bytes", content=wav(tone(25), silence(1), tone(25)), headers=EVENTS, timeout=30
+    ) as answer:
+        lines = answer.iter_lines()
+        first = next(line for line in lines if line.startswith("data: "))
+        gate.set()
+        rest = [line for line in lines if line]
+
+    assert json.loads(first[6:])["text"] == "window 0"
+    assert json.loads(first[6:])["final"] is False
+    assert [line for line in rest if line.startswith("event: ")] == ["event: segment", "event: done"]
+    assert json.loads(rest[1][6:])["final"] is True
+    assert json.loads(rest[-1][6:])["text"] == "window 0 window 1"
+
+
+def test_the_language_that_was_detected_is_kept_for_the_file(serve, engine) -> None:
+    live = serve(engine)
+
+    told = post(live, wav(tone(25), silence(1), tone(25))).json()
+
+    assert told["language"] == "en"
+    assert [task.language for task in engine.tasks] == [None, "en"]
+
+
+def test_a_window_that_fails_is_told_in_the_coverage(serve, engine) -> None:
+    live = serve(engine)
+    engine.broken.add(0)
+
+    told = post(live, wav(tone(25), silence(1), tone(25))).json()
+
+    assert told["text"] == "window 1"
+    assert told["coverage"]["failed_seconds"] == pytest.approx(25, abs=0.2)
+    assert sum(list(told["coverage"].values())[1:]) == pytest.approx(told["coverage"]["audio_seconds"])
+
+
+def test_an_engine_that_always_fails_is_an_error(serve, engine) -> None:
+    live = serve(engine)
+    engine.broken.add(0)
+
+    answer = post(live, wav(tone(2)))
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "engine_failed")
+
+
+def test_a_full_house_refuses_and_empties_again(serve, engine) -> None:
+    live = serve(engine, seats=2)
+    gate = engine.hold(0)
+    with ThreadPoolExecutor(2) as callers:
+        waiting = [callers.submit(post, live, wav(tone(1))) for _ in range(2)]
+        assert engine.entered.wait(10)
+        refusals = []
+        while not refusals:  # the second one may still be on its way in
+            answer = post(live, b"not audio")
+            refusals += [answer] if answer.status_code == 503 else []
+        gate.set()
+        assert [future.result().status_code for future in waiting] == [200, 200]
+
+    assert refusals[0].json()["error"]["code"] == "queue_full"
+    assert int(refusals[0].headers["retry-after"]) >= 1
+    assert post(live, wav(tone(1))).status_code == 200
+
+
+def test_a_caller_who_leaves_stops_the_work_within_one_window(serve, engine) -> None:
+    live = serve(engine, seats=1)
+    gate = engine.hold(1)
+    audio = wav(*([tone(25), silence(1)] * 5))
+    with httpx.stream("POST", f"{live.url}/api/stt/bytes", content=audio, headers=EVENTS, timeout=30) as answer:
+        next(line for line in answer.iter_lines() if line.startswith("event: segment"))
+
+    gate.set()
+
+    while post(live, wav(tone(1))).status_code == 503:
+        pass
+    assert len(engine.tasks) <= 3
+    assert spooled() == []
+
+
+def test_a_recognition_that_takes_too_long_is_ended(serve, engine) -> None:
+    live = serve(engine, deadline_seconds=0.1, seats=2)
+    gate = engine.hold(0)
+    with ThreadPoolExecutor(1) as caller:
+        first = caller.submit(post, live, wav(tone(0.2)))
+        assert engine.entered.wait(10)
+        late = post(live, wav(tone(0.2)))
+        gate.set()
+        first.result()
+
+    assert (late.status_code, late.json()["error"]["code"]) == (504, "deadline_exceeded")
