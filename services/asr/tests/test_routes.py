@@ -35,6 +35,12 @@ def post(live, content: bytes, query: str = "", **more) -> httpx.Response:
     return httpx.post(f"{live.url}/api/stt/bytes{query}", content=content, timeout=30, **more)
 
 
+@pytest.fixture(autouse=True)
+def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Uploads go where only this test's are."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
 def spooled() -> list[Path]:
     return list(Path(tempfile.gettempdir()).glob("kubespeech-*.audio"))
 

@@ -1,0 +1,169 @@
+"""Stand-ins of the two services, with gates, on real servers; and the gateway before them."""
+
+import json
+from collections.abc import AsyncGenerator, Generator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+
+import anyio
+import pytest
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.websockets import WebSocketDisconnect
+
+from speech_core.testing.live import LiveServer, live_server
+from speech_gateway.app import create_app
+from speech_gateway.settings import GatewaySettings
+
+
+def segment(text: str, *, final: bool = False) -> str:
+    content = {"start_ms": 0, "end_ms": 1000, "text": text, "type": "segment", "language": "en", "final": final}
+    return f"event: segment\ndata: {json.dumps(content)}\n\n"
+
+
+DONE = "event: done\ndata: {}\n\n"
+
+
+async def reached(event: Event) -> None:
+    """Wait for a thread's event without holding the loop."""
+    await anyio.to_thread.run_sync(event.wait, 20, abandon_on_cancel=True)
+
+
+@dataclass
+class Fake:
+    """One service: what it was asked, and events by which a test steers it."""
+
+    app: FastAPI = field(default_factory=FastAPI)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    left: Event = field(default_factory=Event)
+    gate: Event = field(default_factory=Event)
+    script: list[str] = field(default_factory=lambda: [segment("one.", final=True), DONE])
+    refusal: tuple[int, dict[str, Any]] | None = None
+
+    def note(self, request: Request) -> None:
+        self.requests.append({"path": request.url.path, "query": request.url.query, "headers": dict(request.headers)})
+
+
+def fake_asr() -> Fake:
+    """Answers with the events of its script; the word GATE in it waits for the gate, BREAK breaks off."""
+    fake = Fake()
+
+    @fake.app.post("/api/stt/bytes")
+    async def transcribe(request: Request):
+        fake.note(request)
+        if fake.refusal is not None:
+            return JSONResponse(fake.refusal[1], fake.refusal[0], headers={"retry-after-ms": "1500"})
+        fake.bodies.append(b"".join([part async for part in request.stream()]))
+        if "text/event-stream" not in request.headers.get("accept", ""):
+            return JSONResponse({"bytes": len(fake.bodies[-1])}, headers={"x-audio-seconds": "1.5"})
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    async def events() -> AsyncGenerator[str]:
+        try:
+            for line in fake.script:
+                if line == "GATE":
+                    await reached(fake.gate)
+                elif line == "BREAK":
+                    raise RuntimeError("broken off")
+                else:
+                    yield line
+        finally:
+            fake.left.set()
+
+    return fake
+
+
+def fake_tts() -> Fake:
+    """Says each line of the body back as `<line>` as soon as it is there; its socket echoes frames."""
+    fake = Fake()
+
+    @fake.app.post("/api/tts")
+    async def speak(request: Request):
+        fake.note(request)
+        if fake.refusal is not None:
+            return JSONResponse(fake.refusal[1], fake.refusal[0])
+        lines = said(request)
+        first = await anext(lines)
+
+        async def sound() -> AsyncGenerator[bytes]:
+            yield b"HEAD" + first
+            async for line in lines:
+                yield line
+
+        return Answer(sound(), media_type="audio/wav")
+
+    async def said(request: Request) -> AsyncGenerator[bytes]:
+        held = b""
+        try:
+            async for part in request.stream():
+                *whole, held = (held + part).split(b"\n")
+                for line in whole:
+                    if line == b"WAIT":
+                        await reached(fake.gate)
+                    if line:
+                        yield b"<" + line + b">"
+            if held:
+                yield b"<" + held + b">"
+        finally:
+            fake.left.set()
+
+    @fake.app.websocket("/ws/tts")
+    async def socket(websocket: WebSocket) -> None:
+        await websocket.accept()
+        fake.requests.append({"headers": dict(websocket.headers)})
+        try:
+            while True:
+                text = await websocket.receive_text()
+                if text.startswith("close"):
+                    await websocket.close(int(text.partition(" ")[2]))
+                    return
+                if text == "binary":
+                    await websocket.send_bytes(b"\0\1\2")
+                elif text == "break":
+                    raise RuntimeError("broken off")
+                elif text == "gate":
+                    await reached(fake.gate)
+                    await websocket.send_text('{"type":"end"}')
+                else:
+                    await websocket.send_text(text)
+        except WebSocketDisconnect:
+            fake.left.set()
+
+    return fake
+
+
+class Answer(StreamingResponse):
+    """Leaves the request's body to its generator, as our services do."""
+
+    async def __call__(self, scope, receive, send) -> None:
+        await self.stream_response(send)
+
+
+@dataclass
+class Net:
+    """The gateway and what is behind it."""
+
+    asr: Fake
+    tts: Fake
+    asr_live: LiveServer
+    tts_live: LiveServer
+    gateway: LiveServer
+
+    @property
+    def url(self) -> str:
+        return self.gateway.url
+
+
+@pytest.fixture
+def net() -> Generator[Net]:
+    asr, tts = fake_asr(), fake_tts()
+    with ExitStack() as servers:
+        asr_live, tts_live = (servers.enter_context(live_server(fake.app)) for fake in (asr, tts))
+        settings = GatewaySettings(asr_url=asr_live.url, tts_url=tts_live.url)
+        gateway = servers.enter_context(live_server(create_app(settings)))
+        yield Net(asr, tts, asr_live, tts_live, gateway)
+        asr.gate.set()
+        tts.gate.set()

@@ -1,0 +1,90 @@
+import json
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from speech_core.testing.live import live_server
+from speech_gateway.app import create_app
+from speech_gateway.settings import GatewaySettings
+
+
+def opened(net):
+    return connect(f"{net.gateway.ws_url}/ws/tts", compression=None)
+
+
+def test_text_and_sound_pass_untouched(net) -> None:
+    with opened(net) as socket:
+        socket.send('{"text": "Привет"}')
+        text = socket.recv(timeout=10)
+        socket.send("binary")
+        sound = socket.recv(timeout=10)
+
+    assert (text, sound) == ('{"text": "Привет"}', b"\0\1\2")
+    assert net.tts.requests[0]["headers"]["x-request-id"]
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1013, 4000])
+def test_the_services_close_code_is_ours(net, code) -> None:
+    with opened(net) as socket:
+        socket.send(f"close {code}")
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=10)
+
+    assert closed.value.rcvd.code == code
+
+
+def test_a_caller_who_leaves_closes_the_other_end(net) -> None:
+    with opened(net) as socket:
+        socket.send("hello")
+        socket.recv(timeout=10)
+
+    assert net.tts.left.wait(10)
+
+
+def test_a_service_that_breaks_off_is_told_as_an_error(net) -> None:
+    with opened(net) as socket:
+        socket.send("break")
+        event = json.loads(socket.recv(timeout=10))
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=10)
+
+    assert (event["type"], event["error"]["code"]) == ("error", "upstream_unreachable")
+    assert closed.value.rcvd.code == 1011
+
+
+def test_without_a_service_the_upgrade_is_refused_by_http() -> None:
+    settings = GatewaySettings(tts_url="http://127.0.0.1:1", asr_url="http://127.0.0.1:1")
+    with live_server(create_app(settings)) as live, pytest.raises(InvalidStatus) as refused:
+        connect(f"{live.ws_url}/ws/tts")
+
+    response = refused.value.response
+    assert (response.status_code, json.loads(response.body)["error"]["code"]) == (503, "upstream_unreachable")
+    assert response.headers["x-request-id"]
+
+
+def test_a_drain_waits_for_the_utterance_in_progress(net) -> None:
+    with opened(net) as speaking, opened(net) as idle:
+        speaking.send('{"type":"start"}')
+        speaking.recv(timeout=10)
+        speaking.send("gate")
+        idle.send("hello")
+        idle.recv(timeout=10)
+        net.gateway.drain()
+        with pytest.raises(ConnectionClosed) as idle_closed:
+            idle.recv(timeout=10)
+        net.tts.gate.set()
+        end = speaking.recv(timeout=10)
+        with pytest.raises(ConnectionClosed) as closed:
+            speaking.recv(timeout=10)
+
+    assert (end, idle_closed.value.rcvd.code, closed.value.rcvd.code) == ('{"type":"end"}', 1001, 1001)
+
+
+def test_a_message_above_the_limit_closes_with_1009(net) -> None:
+    with opened(net) as socket:
+        socket.send("x" * 70_000)
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=10)
+
+    assert closed.value.rcvd.code == 1009
