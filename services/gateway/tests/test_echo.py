@@ -91,7 +91,7 @@ def test_a_recording_without_speech_says_so(net) -> None:
     "tail", [["BREAK"], ["event: error\ndata: " + json.dumps({"error": {"message": "x"}}) + "\n\n"]]
 )
 def test_a_recognition_that_breaks_off_cuts_the_stream(net, tail) -> None:
-    net.asr.script = [segment("one."), *tail]
+    net.asr.script = [segment("one."), tail]
 
     with (
         pytest.raises(httpx.RemoteProtocolError),

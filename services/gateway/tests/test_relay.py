@@ -175,7 +175,8 @@ def forwarded(port: int, target: int) -> Iterator[None]:
             here, _ = server.accept()
             with here, socket.create_connection(("127.0.0.1", target)) as there:
                 there.sendall(here.recv(65536))
-                here.sendall(there.recv(65536))
+                while part := there.recv(65536):
+                    here.sendall(part)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
