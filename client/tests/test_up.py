@@ -27,7 +27,7 @@ def test_the_file_is_read_and_the_environment_wins(env_file: Path, monkeypatch: 
 def test_an_unknown_name_in_the_file_is_one_clear_line(env_file: Path) -> None:
     env_file.write_text("GATWAY_PORT=1\n", encoding="utf-8")
 
-    with pytest.raises(EnvironmentFault, match="unknown variable GATWAY_PORT; known: HOST.*GATEWAY_"):
+    with pytest.raises(EnvironmentFault, match=r"unknown variable GATWAY_PORT; known: HOST.*GATEWAY_"):
         read_environment(env_file)
 
 

@@ -110,29 +110,35 @@ def fake_tts() -> Fake:
         finally:
             fake.left.set()
 
+    add_socket(fake)
+    return fake
+
+
+def add_socket(fake: Fake) -> None:
+    """Echoes frames; some words make it do something else."""
+
+    async def act(websocket: WebSocket, text: str) -> None:
+        match text:
+            case "binary":
+                await websocket.send_bytes(b"\0\1\2")
+            case "break":
+                raise RuntimeError("broken off")
+            case "gate":
+                await reached(fake.gate)
+                await websocket.send_text('{"type":"end"}')
+            case _:
+                await websocket.send_text(text)
+
     @fake.app.websocket("/ws/tts")
     async def socket(websocket: WebSocket) -> None:
         await websocket.accept()
         fake.requests.append({"headers": dict(websocket.headers)})
         try:
-            while True:
-                text = await websocket.receive_text()
-                if text.startswith("close"):
-                    await websocket.close(int(text.partition(" ")[2]))
-                    return
-                if text == "binary":
-                    await websocket.send_bytes(b"\0\1\2")
-                elif text == "break":
-                    raise RuntimeError("broken off")
-                elif text == "gate":
-                    await reached(fake.gate)
-                    await websocket.send_text('{"type":"end"}')
-                else:
-                    await websocket.send_text(text)
+            while not (text := await websocket.receive_text()).startswith("close"):
+                await act(websocket, text)
+            await websocket.close(int(text.partition(" ")[2]))
         except WebSocketDisconnect:
             fake.left.set()
-
-    return fake
 
 
 class Answer(StreamingResponse):

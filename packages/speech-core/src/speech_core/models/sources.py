@@ -39,6 +39,8 @@ def _get_url(url: str, target: Path, received: Received) -> None:
             while part := answer.read(_PART_BYTES):
                 file.write(part)
                 received(len(part))
+    except urllib.error.HTTPError as error:
+        raise ModelError(f"{url}: the server answered {error.code}") from None
     except (urllib.error.URLError, TimeoutError, ConnectionError, ValueError) as error:
         raise ModelError(f"{url}: {getattr(error, 'reason', None) or error}") from None
 
