@@ -85,7 +85,7 @@ def fake_tts() -> Fake:
         fake.note(request)
         if fake.refusal is not None:
             return JSONResponse(fake.refusal[1], fake.refusal[0])
-        lines = said(request)
+        lines = said(fake, request)
         first = await anext(lines)
 
         async def sound() -> AsyncGenerator[bytes]:
@@ -95,23 +95,25 @@ def fake_tts() -> Fake:
 
         return Answer(sound(), media_type="audio/wav")
 
-    async def said(request: Request) -> AsyncGenerator[bytes]:
-        held = b""
-        try:
-            async for part in request.stream():
-                *whole, held = (held + part).split(b"\n")
-                for line in whole:
-                    if line == b"WAIT":
-                        await reached(fake.gate)
-                    if line:
-                        yield b"<" + line + b">"
-            if held:
-                yield b"<" + held + b">"
-        finally:
-            fake.left.set()
-
     add_socket(fake)
     return fake
+
+
+async def said(fake: Fake, request: Request) -> AsyncGenerator[bytes]:
+    """Each line of the body as soon as it is there."""
+    held = b""
+    try:
+        async for part in request.stream():
+            *whole, held = (held + part).split(b"\n")
+            for line in whole:
+                if line == b"WAIT":
+                    await reached(fake.gate)
+                if line:
+                    yield b"<" + line + b">"
+        if held:
+            yield b"<" + held + b">"
+    finally:
+        fake.left.set()
 
 
 def add_socket(fake: Fake) -> None:

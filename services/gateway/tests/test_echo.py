@@ -87,10 +87,7 @@ def test_a_recording_without_speech_says_so(net) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "no_speech")
 
 
-BROKEN = "event: error
-data: " + json.dumps({"error": {"message": "x"}}) + "
-
-"
+BROKEN = "event: error\ndata: " + json.dumps({"error": {"message": "x"}}) + "\n\n"
 
 
 @pytest.mark.parametrize("tail", ["BREAK", BROKEN])
