@@ -1,5 +1,6 @@
 """An upload on disk: memory stays flat, and all uploads together are bounded."""
 
+import os
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import asynccontextmanager
@@ -23,9 +24,13 @@ class Spool:
 
     @asynccontextmanager
     async def receive(self, body: AsyncIterable[bytes]) -> AsyncGenerator[Path]:
-        """Write *body* to a file that lives as long as the block; raises `Overloaded` when the disk's share is full."""
+        """
+        Write *body* to a file that lives as long as the block; raises `Overloaded` when the disk's share is full.
+
+        The file has no name in the folder, only one under this process: even a killed process leaves nothing behind.
+        """
         own_bytes = 0
-        with tempfile.NamedTemporaryFile(prefix="kubespeech-", suffix=".audio", dir=self._folder) as file:
+        with tempfile.TemporaryFile(dir=self._folder) as file:
             try:
                 held = bytearray()
                 async for part in body:
@@ -37,7 +42,7 @@ class Spool:
                         held.clear()
                 await to_thread.run_sync(file.write, bytes(held))
                 await to_thread.run_sync(file.flush)
-                yield Path(file.name)
+                yield Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")
             finally:
                 self.held_bytes -= own_bytes
 
