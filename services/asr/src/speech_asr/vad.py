@@ -1,7 +1,7 @@
 """Where there is speech, and where a file can be cut into windows that the model takes."""
 
 # faster-whisper ships no types.
-# pyright: reportMissingTypeStubs=false
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
