@@ -7,7 +7,9 @@ BIN := .venv/bin
 PACKAGES := packages/speech-core services/gateway services/tts services/asr client
 EDITABLE := $(foreach package,$(PACKAGES),--editable $(package))
 UP_LOCKS := requirements/gateway.lock requirements/tts.lock requirements/asr.lock requirements/client.lock
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# pip tells a failure in many lines; the last one says it, the others are kept.
+install = $(BIN)/python -m pip --disable-pip-version-check --quiet install $(1) 2> .venv/pip.log \
+  || { echo "error: packages cannot be installed: $$(tail -n 1 .venv/pip.log) (all of it: .venv/pip.log)" >&2; exit 1; }
 
 .PHONY: help up test lint types contracts lock bench clean
 .DEFAULT_GOAL := help
@@ -48,12 +50,12 @@ clean: ## forget the environment
 
 .venv/.up: .venv/bin/python $(UP_LOCKS) $(PACKAGES:=/pyproject.toml)
 	@echo "installing the services into .venv"
-	@$(PIP) install --require-hashes $(UP_LOCKS:%=--requirement %)
-	@$(PIP) install --no-deps --no-build-isolation $(EDITABLE)
+	@$(call install,--require-hashes $(UP_LOCKS:%=--requirement %))
+	@$(call install,--no-deps --no-build-isolation $(EDITABLE))
 	@touch $@
 
 .venv/.dev: .venv/.up requirements/dev.lock
-	@$(PIP) install --require-hashes --requirement requirements/dev.lock
+	@$(call install,--require-hashes --requirement requirements/dev.lock)
 	@touch $@
 
 # Pinned with hashes, and without addresses: the user's own index applies.

@@ -36,9 +36,10 @@ def test_a_sentence_is_speech_and_not_clipped(piper) -> None:
 
 
 def test_speed_is_the_pace(piper) -> None:
+    # The voice draws its durations at random, so the paces compared lie far apart.
     text = "This sentence is long enough to be measured."
 
-    assert seconds(piper, text, 2.0) < 0.7 * seconds(piper, text, 1.0)
+    assert seconds(piper, text, 2.0) < 0.6 * seconds(piper, text, 0.5)
 
 
 def test_text_without_a_word_is_silence_and_no_failure(piper) -> None:

@@ -17,6 +17,7 @@ from speech_core.errors import InvalidRequest, MethodNotAllowed, NotFound, Speec
 from speech_core.service.intake import Intake
 from speech_core.service.middleware import RequestContext
 from speech_core.service.operations import Operation
+from speech_core.service.settings import SettingsError
 from speech_core.service.shell import Shell
 
 Resources = Callable[[Shell], AbstractAsyncContextManager[Mapping[str, Any]]]
@@ -36,7 +37,7 @@ def build(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[Mapping[str, Any]]:
-        async with anyio.create_task_group() as tasks, resources(shell) as state:
+        async with _loaded(shell, resources) as state, anyio.create_task_group() as tasks:
             tasks.start_soon(_beat, shell)
             shell.started = True
             try:
@@ -57,6 +58,17 @@ def build(
     for router in routers:
         app.include_router(router)
     return app
+
+
+@asynccontextmanager
+async def _loaded(shell: Shell, resources: Resources) -> AsyncGenerator[Mapping[str, Any]]:
+    """What the handlers need; a reason that it cannot be had is kept for the process's last line."""
+    try:
+        async with resources(shell) as state:
+            yield state
+    except SettingsError as error:
+        shell.fault = str(error)
+        raise
 
 
 async def _beat(shell: Shell) -> None:

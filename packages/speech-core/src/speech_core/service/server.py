@@ -91,9 +91,12 @@ def main(kind: type[S], create_app: Callable[[S], FastAPI]) -> None:
     try:
         with managed(shell, settings.host, settings.management_port):
             server.run()
+    except SystemExit:  # the server's own way to say that its port is taken
+        sys.exit(_complain(f"port {settings.port} on {settings.host} cannot be used"))
     except OSError as error:
         sys.exit(_complain(f"management port {settings.management_port}: {error.strerror}"))
-    sys.exit(0 if server.started else 3)
+    if not server.started:
+        sys.exit(_complain(shell.fault or "the service could not start; its log says why"))
 
 
 def _complain(line: str) -> int:

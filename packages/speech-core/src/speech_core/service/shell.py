@@ -30,7 +30,7 @@ class Shell:
     """
     Seats, drain, metrics and state of one service.
 
-    *upstreams*, if set, asks the services behind this one for their health.
+    *upstreams*, if set, asks the services behind this one for their health; *fault* is why it could not start.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Shell:
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
     loaded: Loaded = field(default_factory=Loaded)
     started: bool = False
+    fault: str | None = None
     upstreams: Callable[[], Awaitable[dict[str, UpstreamHealth]]] | None = None
 
     @property
