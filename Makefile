@@ -27,6 +27,7 @@ lint: .venv/.dev ## style and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/vermin --quiet --violations --no-tips --eval-annotations --target=3.8- client/stream_tts.py client/echo_bytes.py
 
 types: .venv/.dev ## pyright, strict
 	$(BIN)/pyright
