@@ -7,6 +7,8 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from speech_core.testing.waiting import wait_until
+
 pytestmark = pytest.mark.timeout(180)
 
 # What 200 requests may leave behind in a process that has warmed up: arenas of the allocator, not requests.
@@ -18,7 +20,7 @@ def test_a_killed_asr_is_503_and_its_return_is_noticed(stack, clip) -> None:
     query = "sr=22050&ch=1&fmt=s16le"
     with ThreadPoolExecutor(1) as caller:
         waiting = caller.submit(httpx.post, f"{stack.url}/api/stt/bytes?{query}", content=long, timeout=120)
-        wait_for_work(stack.asr)
+        wait_until(lambda: in_flight(stack.asr, "stt") == 1)
         stack.asr.kill()
         broken = waiting.result()
     refused = httpx.post(f"{stack.url}/api/stt/bytes", content=clip, timeout=30)
@@ -32,14 +34,6 @@ def test_a_killed_asr_is_503_and_its_return_is_noticed(stack, clip) -> None:
     assert int(refused.headers["retry-after"]) >= 1
     assert unhealthy.status_code == 503
     assert healed.status_code == 200
-
-
-def wait_for_work(process) -> None:
-    for _ in range(1000):
-        text = httpx.get(f"http://127.0.0.1:{process.management_port}/metrics").text
-        if 'speech_in_flight{operation="stt",service="asr"} 1.0' in text:
-            return
-    pytest.fail("the request never arrived")
 
 
 @pytest.mark.parametrize("service", ["tts", "asr"])
@@ -81,10 +75,8 @@ def in_flight(process, operation: str) -> float:
 
 
 def wait_until_idle(process, operation: str) -> None:
-    for _ in range(1000):
-        if in_flight(process, operation) == 0:
-            return
-    pytest.fail("the work was never stopped")
+    """What is in the engine is finished first: seconds, for a window of speech."""
+    wait_until(lambda: in_flight(process, operation) == 0, seconds=60)
 
 
 def test_a_listener_who_leaves_stops_the_engine_behind_the_gateway(stack) -> None:

@@ -7,6 +7,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from speech_core.testing.waiting import wait_until
+
 
 @contextmanager
 def opened(live) -> Iterator[ClientConnection]:
@@ -189,11 +191,12 @@ def test_a_listener_who_leaves_stops_the_engine(serve, engine) -> None:
     gate.set()
 
     with opened(live) as socket:
-        for _ in range(100):
+
+        def answered() -> bool:
             send(socket, text="After.")
-            message = until_any(socket)
-            if message["type"] == "end":
-                break
+            return until_any(socket)["type"] == "end"
+
+        wait_until(answered)
     assert "Third." not in engine.asked
 
 

@@ -7,17 +7,16 @@ import pytest
 from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 from websockets.sync.client import connect
 
+from speech_core.testing.waiting import wait_until
+
 
 def number(toy, name: str, **labels: str) -> float:
     return toy.shell.metrics.registry.get_sample_value(name, {"service": "toy", **labels}) or 0.0
 
 
-def wait_until_free(toy, live) -> None:
-    """One request goes through only when the seats are free again."""
-    for _ in range(200):
-        if httpx.post(f"{live.url}/count", content=b"x").status_code == 200:
-            return
-    pytest.fail("the seats were never freed")
+def wait_until_free(toy) -> None:
+    """The seat is freed a moment after the caller has left, or has the last byte."""
+    wait_until(lambda: toy.shell.seats.taken == 0)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +77,7 @@ def test_a_full_house_is_refused_before_the_body_and_the_connection_lives_on(liv
         refused = client.post("/count", content=b"x" * 500_000)
         toy.gate.set()
         assert [future.result().status_code for future in waiting] == [200, 200]
+        wait_until_free(toy)
         accepted = client.post("/count", content=b"x")
 
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "queue_full")
@@ -93,9 +93,8 @@ def test_the_handler_of_a_caller_who_leaves_is_cancelled(live, toy) -> None:
         assert toy.entered.wait(10)
 
     assert toy.left.wait(10)
-    wait_until_free(toy, live)
-    assert number(toy, "speech_requests_total", operation="wait", outcome="cancelled") == 1
-    assert toy.shell.seats.taken == 0
+    wait_until_free(toy)
+    wait_until(lambda: number(toy, "speech_requests_total", operation="wait", outcome="cancelled") == 1)
 
 
 def test_a_caller_who_leaves_in_the_middle_of_the_body_frees_the_seat(live, toy) -> None:
@@ -103,7 +102,7 @@ def test_a_caller_who_leaves_in_the_middle_of_the_body_frees_the_seat(live, toy)
         client.sendall(b"POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
         assert toy.entered.wait(10)
 
-    wait_until_free(toy, live)
+    wait_until_free(toy)
 
 
 def test_a_failure_after_the_first_byte_cuts_the_answer(live, toy) -> None:
@@ -111,7 +110,7 @@ def test_a_failure_after_the_first_byte_cuts_the_answer(live, toy) -> None:
         list(answer.iter_raw())
 
     assert answer.status_code == 200
-    assert number(toy, "speech_requests_total", operation="stream", outcome="failed") == 1
+    wait_until(lambda: number(toy, "speech_requests_total", operation="stream", outcome="failed") == 1)
 
 
 def test_expect_100_continue_is_refused_without_asking_for_the_body(live, toy) -> None:
@@ -128,9 +127,10 @@ def test_counting_is_exact(live, toy) -> None:
             yield httpx.post(f"{live.url}{path}", json=body).status_code
 
     assert list(send()) == [200, 200, 400]
+    wait_until_free(toy)
     assert number(toy, "speech_requests_total", operation="say", outcome="ok") == 2
     assert number(toy, "speech_requests_total", operation="say", outcome="client_error") == 1
-    assert number(toy, "speech_in_flight", operation="say") == 0
+    wait_until(lambda: number(toy, "speech_in_flight", operation="say") == 0)
 
 
 def test_a_drain_finishes_what_is_in_progress_and_refuses_what_is_new(live, toy) -> None:
