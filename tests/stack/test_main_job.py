@@ -98,7 +98,7 @@ def test_segments_come_as_events_and_then_the_whole(stack, clip) -> None:
     events = [line.partition(":")[2].strip() for line in lines[::2]]
     done = json.loads(lines[-1].partition(":")[2])
     assert events[-1] == "done"
-    assert set(events[:-1]) == {"segment"}
+    assert set(events[:-1]) == {"segment", "progress"}
     assert words(done["text"]) == words(transcribe(stack, clip)["text"])
 
 

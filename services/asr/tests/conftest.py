@@ -2,8 +2,9 @@
 
 import io
 import wave
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -21,11 +22,18 @@ from speech_core.testing.live import LiveServer, live_server
 RATE_HZ = 16_000
 
 
+@dataclass(frozen=True)
+class GatedAttempt:
+    """A window of so many seconds, and what is asked of it."""
+
+    seconds: float
+    task: Task
+    key: str = "any"
+
+
 class GatedEngine:
     """Names its windows by number; a window may be made to wait, or to fail."""
 
-    # The fake's name, so that what is loud counts as speech.
-    name = "fake"
     languages = frozenset({"en", "ru"})
 
     def __init__(self) -> None:
@@ -38,15 +46,21 @@ class GatedEngine:
         self.gates[window] = Event()
         return self.gates[window]
 
-    def transcribe(self, samples: np.ndarray, task: Task) -> Recognized:
+    def prepare(self, samples: np.ndarray, task: Task) -> GatedAttempt:
+        return GatedAttempt(len(samples) / RATE_HZ, task)
+
+    def decode(self, batch: Sequence[GatedAttempt]) -> list[Recognized]:
+        return [self.recognize(attempt) for attempt in batch]
+
+    def recognize(self, attempt: GatedAttempt) -> Recognized:
         number = len(self.tasks)
-        self.tasks.append(task)
+        self.tasks.append(attempt.task)
         self.entered.set()
         if number in self.gates:
             assert self.gates[number].wait(20)
         if number in self.broken:
             raise RuntimeError("the engine's own words")
-        return Recognized("en", (Segment(0.0, len(samples) / RATE_HZ, f"window {number}"),))
+        return Recognized("en", (Segment(0.0, attempt.seconds, f"window {number}"),))
 
     def close(self) -> None:
         for gate in self.gates.values():
@@ -87,7 +101,9 @@ def serve() -> Generator[Callable[..., LiveServer]]:
     with ExitStack() as cleanup:
 
         def start(engine: Any, **settings: Any) -> LiveServer:
-            app = create_app(AsrSettings(**settings), engine=engine)
+            # The fake's name, so that what is loud counts as speech; one window at a time, so that tests can count.
+            one = {"engine": "fake", "workers": 1, "batch_size": 1, "windows_per_request": 1}
+            app = create_app(AsrSettings(**{**one, **settings}), engine=engine)
             return cleanup.enter_context(live_server(app))
 
         yield start

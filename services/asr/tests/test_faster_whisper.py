@@ -51,7 +51,8 @@ def test_the_only_segment_of_a_clip_is_known_to_be_the_last(whisper, clip) -> No
         f"{whisper.url}/api/stt/bytes", content=clip, timeout=120, headers={"accept": "text/event-stream"}
     )
 
-    segments = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: ")][:-1]
+    events = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: ")]
+    segments = [event for event in events if event["type"] == "segment"]
     assert [segment["final"] for segment in segments] == [False] * (len(segments) - 1) + [True]
 
 

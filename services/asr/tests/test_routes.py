@@ -131,15 +131,22 @@ def test_a_segment_is_sent_before_the_next_window_is_recognized(serve, engine) -
         "POST", f"{live.url}/api/stt/bytes", content=wav(tone(25), silence(1), tone(25)), headers=EVENTS, timeout=30
     ) as answer:
         lines = answer.iter_lines()
-        first = next(line for line in lines if line.startswith("data: "))
+        first = json.loads(next(line for line in lines if line.startswith("data: "))[6:])
         gate.set()
-        rest = [line for line in lines if line]
+        rest = [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
 
-    assert json.loads(first[6:])["text"] == "window 0"
-    assert json.loads(first[6:])["final"] is False
-    assert [line for line in rest if line.startswith("event: ")] == ["event: segment", "event: done"]
-    assert json.loads(rest[1][6:])["final"] is True
-    assert json.loads(rest[-1][6:])["text"] == "window 0 window 1"
+    assert (first["text"], first["final"]) == ("window 0", False)
+    assert [event["type"] for event in rest] == ["progress", "segment", "progress", "done"]
+    assert rest[1]["final"] is True
+    assert rest[-1]["text"] == "window 0 window 1"
+
+
+def test_progress_is_told_against_the_length_that_the_header_names(live) -> None:
+    answer = post(live, wav(silence(40)), headers=EVENTS)
+
+    progress = [json.loads(line[6:]) for line in answer.text.splitlines() if '"progress"' in line]
+    assert [event["audio_seconds"] for event in progress] == [40, 40]
+    assert 0 < progress[0]["processed_seconds"] < progress[1]["processed_seconds"] == 40
 
 
 def test_the_language_that_was_detected_is_kept_for_the_file(serve, engine) -> None:

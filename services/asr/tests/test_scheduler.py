@@ -1,78 +1,263 @@
-from threading import Event
+"""The scheduler on a virtual clock: the engine's time is slept, and sleeping takes none."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 
 import anyio
-import numpy as np
 import pytest
+import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
 
-from speech_asr.engines import Task
-from speech_asr.scheduler import Scheduler
-from speech_asr.vad import Window
-
-pytestmark = pytest.mark.anyio
-
-
-def window(number: int) -> Window:
-    return Window(0, np.full(16_000 + number, 0.1, dtype=np.float32), ((0, 16_000),), is_last=True)
+from speech_asr.scheduler import Scheduler, Share, Ticket
+from speech_asr.segments import Recognized, Segment
 
 
-async def test_windows_take_turns_in_the_order_in_which_they_came(engine) -> None:
-    scheduler, order = Scheduler(engine, 1), []
-    gate = engine.hold(0)
+@dataclass(frozen=True)
+class Step:
+    """An attempt that takes *seconds* in the engine, and then is done, or goes on as *following*."""
 
-    async def submit(number: int) -> None:
-        await scheduler.submit(window(number), Task())
-        order.append(number)
+    name: str
+    seconds: float = 1.0
+    key: Hashable = "any"
+    following: "Step | None" = None
+    poisoned: bool = False
 
-    with anyio.fail_after(10):
+
+@dataclass
+class VirtualEngine:
+    """Sleeps as long as its slowest window; notes what it was given, and when."""
+
+    batches: list[tuple[float, list[str]]] = field(default_factory=list)
+    inside: int = 0
+
+    async def decode(self, batch: Sequence[Step]) -> Sequence[Recognized | Step]:
+        self.batches.append((anyio.current_time(), [step.name for step in batch]))
+        self.inside += 1
+        try:
+            await anyio.sleep(max(step.seconds for step in batch))
+        finally:
+            self.inside -= 1
+        if any(step.poisoned for step in batch):
+            raise RuntimeError("one of them broke the engine")
+        return [step.following or recognized(step.name) for step in batch]
+
+    @property
+    def names(self) -> list[list[str]]:
+        return [names for _, names in self.batches]
+
+
+def recognized(name: str) -> Recognized:
+    return Recognized("en", (Segment(0, 1, name),))
+
+
+def run(scenario: Callable[[Scheduler, VirtualEngine], object], **settings: int) -> VirtualEngine:
+    """Run *scenario* beside the workers, on a clock that jumps to the next event."""
+    engine = VirtualEngine()
+    layout = {"workers": 1, "batch_size": 1, "windows_per_request": 100, **settings}
+
+    async def main() -> None:
+        async with Scheduler(engine.decode, **layout).running() as scheduler:
+            await scenario(scheduler, engine)
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    return engine
+
+
+def submit(scheduler: Scheduler, step: Step, share: Share | None = None, *, remaining_seconds: float = 10) -> Ticket:
+    return scheduler.submit(step, share or Share(), audio_seconds=10, remaining_seconds=remaining_seconds)
+
+
+async def answered(scheduler: Scheduler, tickets: Sequence[Ticket]) -> list[str]:
+    return [(await scheduler.result(ticket)).segments[0].text for ticket in tickets]
+
+
+def test_a_worker_that_is_free_takes_a_window_at_once() -> None:
+    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
+        await answered(scheduler, [submit(scheduler, Step("a"))])
+        assert anyio.current_time() == engine.batches[0][0] + 1
+
+    assert run(scenario, batch_size=8).names == [["a"]]
+
+
+def test_what_comes_while_the_worker_is_busy_leaves_in_batches_of_one_key() -> None:
+    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
+        tickets = [submit(scheduler, Step("first"))]
+        await anyio.sleep(0.5)
+        tickets += [submit(scheduler, Step(name, key=name[0])) for name in ("a1", "b1", "a2", "a3", "b2", "a4")]
+        assert len(await answered(scheduler, tickets)) == 7
+
+    assert run(scenario, batch_size=3).names == [["first"], ["a1", "a2", "a3"], ["b1", "b2"], ["a4"]]
+
+
+def test_windows_are_spread_over_the_workers_that_are_free() -> None:
+    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
+        await answered(scheduler, [submit(scheduler, Step(name)) for name in "abcd"])
+
+    assert sorted(map(len, run(scenario, workers=2, batch_size=8).names)) == [2, 2]
+
+
+def test_a_request_has_no_more_windows_in_the_engine_than_its_share() -> None:
+    most = 0
+
+    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
+        nonlocal most
+        long, clip = Share(), Share()
+        tickets = [submit(scheduler, Step(f"long{number}"), long, remaining_seconds=60) for number in range(6)]
+        await anyio.sleep(0.5)
+        started = anyio.current_time()
+        clips = await answered(scheduler, [submit(scheduler, Step("clip"), clip, remaining_seconds=600)])
+        assert (clips, anyio.current_time() - started) == (["clip"], 1)
+        most = max(most, long.inside)
+        await answered(scheduler, tickets)
+
+    run(scenario, workers=2, batch_size=4, windows_per_request=1)
+    assert most == 1
+
+
+def test_a_short_request_overtakes_a_long_one() -> None:
+    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
+        busy = submit(scheduler, Step("busy"))
+        await anyio.sleep(0.1)
+        tickets = [
+            submit(scheduler, Step("hour"), remaining_seconds=3600),
+            submit(scheduler, Step("clip"), remaining_seconds=5),
+        ]
+        await answered(scheduler, [busy, *tickets])
+
+    assert run(scenario).names == [["busy"], ["clip"], ["hour"]]
+
+
+def test_an_hour_is_not_starved_by_a_stream_of_clips() -> None:
+    waited_seconds = 0.0
+
+    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
+        nonlocal waited_seconds
+        started = anyio.current_time()
+        hour = submit(scheduler, Step("hour"), remaining_seconds=3600)
+
+        async def clips() -> None:
+            # Twice as many as the worker can take.
+            while True:
+                submit(scheduler, Step("clip"), remaining_seconds=5)
+                await anyio.sleep(0.5)
+
         async with anyio.create_task_group() as tasks:
-            for number in range(4):
-                tasks.start_soon(submit, number)
-                await anyio.wait_all_tasks_blocked()
-            gate.set()
+            tasks.start_soon(clips)
+            await scheduler.result(hour)
+            waited_seconds = anyio.current_time() - started
+            tasks.cancel_scope.cancel()
 
-    assert order == [0, 1, 2, 3]
+    run(scenario)
+    # An hour is placed a minute later; the clips that had come by then go first, at two a second.
+    assert waited_seconds <= 122
 
 
-async def test_a_window_that_waits_is_dropped_when_its_request_is_cancelled(engine) -> None:
-    scheduler = Scheduler(engine, 1)
-    gate = engine.hold(0)
+def test_a_window_that_nobody_waits_for_leaves_the_line() -> None:
+    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
+        busy, gone = submit(scheduler, Step("busy")), submit(scheduler, Step("gone"))
+        with anyio.move_on_after(0.5):
+            await scheduler.result(gone)
+        assert (scheduler.waiting, scheduler.waiting_audio_seconds) == (0, 0)
+        await answered(scheduler, [busy])
 
-    with anyio.fail_after(10):
+    assert run(scenario).names == [["busy"]]
+
+
+def test_a_window_in_the_engine_that_nobody_waits_for_is_not_tried_again() -> None:
+    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
+        gone = submit(scheduler, Step("gone", following=Step("warmer")))
+        with anyio.move_on_after(0.5):
+            await scheduler.result(gone)
+        await anyio.sleep(5)
+        assert gone.dropped
+
+    assert run(scenario).names == [["gone"]]
+
+
+def test_a_fallback_goes_back_into_the_line_under_its_own_key() -> None:
+    warmer = Step("a again", key="warm")
+
+    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
+        tickets = [submit(scheduler, Step("a", following=warmer)), submit(scheduler, Step("b"))]
+        tickets.append(submit(scheduler, Step("c")))
+        assert await answered(scheduler, tickets) == ["a again", "b", "c"]
+
+    assert run(scenario, batch_size=2).names == [["a", "b"], ["a again"], ["c"]]
+
+
+def test_a_poisoned_window_fails_alone() -> None:
+    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
+        tickets = [submit(scheduler, Step("good")), submit(scheduler, Step("bad", poisoned=True))]
+        assert await answered(scheduler, tickets[:1]) == ["good"]
+        with pytest.raises(RuntimeError, match="one of them"):
+            await scheduler.result(tickets[1])
+
+    assert run(scenario, batch_size=2).names == [["good", "bad"], ["good"], ["bad"]]
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A window that comes at some time, of one of a few requests and keys."""
+
+    at_seconds: float
+    request: int
+    key: int
+    seconds: float
+    retries: int
+    leaves_after: float | None
+
+
+ARRIVALS = st.lists(
+    st.builds(
+        Arrival,
+        at_seconds=st.integers(0, 20).map(float),
+        request=st.integers(0, 3),
+        key=st.integers(0, 2),
+        seconds=st.integers(1, 5).map(float),
+        retries=st.integers(0, 2),
+        leaves_after=st.none() | st.integers(0, 8).map(float),
+    ),
+    max_size=25,
+)
+
+
+@given(ARRIVALS, st.integers(1, 3), st.integers(1, 4), st.integers(1, 3))
+def test_every_window_is_answered_once_whatever_comes(
+    arrivals: list[Arrival], workers: int, batch_size: int, windows_per_request: int
+) -> None:
+    shares = [Share() for _ in range(4)]
+    answers: dict[int, str] = {}
+    left: set[int] = set()
+
+    async def visit(scheduler: Scheduler, number: int, arrival: Arrival) -> None:
+        await anyio.sleep(arrival.at_seconds)
+        step = Step(f"{number}", arrival.seconds, arrival.key)
+        for _ in range(arrival.retries):
+            step = Step(f"{number}", arrival.seconds, arrival.key, following=step)
+        ticket = submit(scheduler, step, shares[arrival.request], remaining_seconds=arrival.seconds)
+        with anyio.move_on_after(arrival.leaves_after if arrival.leaves_after is not None else 1e9) as patience:
+            answers[number] = (await scheduler.result(ticket)).segments[0].text
+        if patience.cancelled_caught:
+            left.add(number)
+        check(scheduler)
+
+    def check(scheduler: Scheduler) -> None:
+        assert all(0 <= share.inside <= windows_per_request for share in shares)
+
+    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(scheduler.submit, window(0), Task())
-            await anyio.to_thread.run_sync(engine.entered.wait)
-            with anyio.CancelScope() as scope:
-                tasks.start_soon(cancel, scope)
-                await scheduler.submit(window(1), Task())
-            gate.set()
+            for number, arrival in enumerate(arrivals):
+                tasks.start_soon(visit, scheduler, number, arrival)
+        await anyio.sleep(10)
+        assert (scheduler.waiting, engine.inside) == (0, 0)
 
-    assert scope.cancelled_caught
-    assert len(engine.tasks) == 1
+    engine = run(scenario, workers=workers, batch_size=batch_size, windows_per_request=windows_per_request)
 
-
-async def cancel(scope: anyio.CancelScope) -> None:
-    scope.cancel()
-
-
-async def test_as_many_windows_as_allowed_are_in_the_engine_at_once() -> None:
-    both = [Event(), Event()]
-
-    class Meeting:
-        """Two calls that wait for each other."""
-
-        name = "meeting"
-        languages = frozenset[str]()
-
-        def transcribe(self, samples: np.ndarray, task: Task) -> None:
-            index = len(samples) - 16_000
-            both[index].set()
-            assert both[1 - index].wait(10)
-
-        def close(self) -> None:
-            """Nothing is held."""
-
-    scheduler = Scheduler(Meeting(), 2)
-    with anyio.fail_after(20):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(scheduler.submit, window(0), Task())
-            tasks.start_soon(scheduler.submit, window(1), Task())
+    assert answers == {number: f"{number}" for number in range(len(arrivals)) if number not in left}
+    assert all(arrivals[number].leaves_after is not None for number in left)
+    for names in engine.names:
+        members = [arrivals[int(name)] for name in names]
+        assert len(members) <= batch_size
+        assert len({member.key for member in members}) == 1
+    assert all(share.inside == 0 for share in shares)

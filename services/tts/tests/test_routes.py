@@ -14,6 +14,10 @@ JSON = {"content-type": "application/json"}
     [
         ({"text": ""}, JSON, 400, "empty_text", "text"),
         ({"text": " \n"}, JSON, 400, "empty_text", "text"),
+        ({"text": "..."}, JSON, 400, "empty_text", "text"),
+        ({"text": "...", "format": "wav"}, JSON, 400, "empty_text", "text"),
+        ({"text": "\0"}, JSON, 400, "empty_text", "text"),
+        ("...\n", {"content-type": "text/plain"}, 400, "empty_text", "text"),
         ({"text": "a" * 4097}, JSON, 413, "text_too_long", "text"),
         ({"text": "a" * 300_000}, JSON, 413, "text_too_long", "text"),
         ({"text": "a", "voice": "x"}, JSON, 400, "unknown_voice", "voice"),

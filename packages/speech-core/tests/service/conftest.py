@@ -36,7 +36,7 @@ OPERATIONS = (
     Operation("count", "/count", 1_000_000, "file"),
     Operation("wait", "/wait", 1_000_000),
     Operation("stream", "/stream", 1_000),
-    Operation("fail", "/fail", 1_000),
+    Operation("fail", "/fail", 1_000_000),
     Operation("socket", "/socket", websocket=True),
 )
 

@@ -167,3 +167,24 @@ def test_what_outlasts_the_grace_fails_with_draining(make) -> None:
         toy.gate.set()
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "draining")
+
+
+@pytest.mark.parametrize("length", [1_000, 900_000])
+def test_an_answer_before_the_end_of_the_body_reaches_a_client_that_writes_first(live, length) -> None:
+    head = f"POST /fail?kind=foreseen HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", live.port), timeout=10) as client:
+        client.sendall(head.encode())
+        for _ in range(0, length, 100):
+            client.sendall(b"x" * 100)
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+
+    assert answer.startswith(b"HTTP/1.1 4")
+
+
+def test_a_socket_that_does_not_exist_is_refused_in_the_envelope(live) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        connect(f"{live.ws_url}/nowhere")
+
+    assert refused.value.response.status_code == 404
+    assert b"not_found" in refused.value.response.body
+    assert refused.value.response.headers["x-request-id"]

@@ -32,3 +32,20 @@ def test_our_lines_and_the_servers_are_one_json_object_each(configured, capsys) 
         ("request", "toy", "info"),
         ("Invalid HTTP request received.", "toy", "warning"),
     ]
+
+
+def fail(said: str) -> None:
+    raise RuntimeError(len(said))
+
+
+def test_a_failure_is_told_without_the_values_that_it_was_about(configured, capsys) -> None:
+    logs.configure(ServiceSettings(), "toy")
+    try:
+        fail("what the caller said")
+    except RuntimeError:
+        structlog.get_logger("ours").exception("window_failed")
+
+    line = capsys.readouterr().out
+
+    assert "the caller" not in line
+    assert json.loads(line)["exception"][0]["exc_type"] == "RuntimeError"

@@ -1,15 +1,20 @@
 """Wiring, and nothing but wiring."""
 
-from collections.abc import AsyncGenerator, Mapping
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 
 from speech_asr import routes
-from speech_asr.engines import Engine
+from speech_asr.backlog import Backlog
+from speech_asr.engines import Attempt, Engine
+from speech_asr.metrics import RecognitionMetrics
 from speech_asr.pipeline import Pipeline
+from speech_asr.scheduler import Decode, Scheduler
+from speech_asr.segments import Recognized
 from speech_asr.settings import AsrSettings
 from speech_core.codec.isolation import warm_up
 from speech_core.models import ModelError
@@ -22,16 +27,35 @@ from speech_core.service.shell import Loaded, Shell, shell_for
 def create_app(settings: AsrSettings | None = None, *, engine: Engine | None = None) -> FastAPI:
     """Build the service; a test passes its own *engine*."""
     settings = settings or AsrSettings()
+    layout = settings.layout
     operations = (routes.operation(settings.max_audio_bytes),)
     shell = shell_for("asr", settings, [operation.name for operation in operations])
+    metrics = RecognitionMetrics(shell.metrics.registry, engine=settings.engine, model=settings.model)
+    backlog = Backlog(
+        limit_seconds=settings.queue_audio_seconds,
+        longest_seconds=settings.max_audio_seconds,
+        workers=layout.workers,
+    )
+    shell.admit = backlog.take
 
     @asynccontextmanager
     async def resources(shell: Shell) -> AsyncGenerator[Mapping[str, Any]]:
+        started_seconds = time.monotonic()
         loaded = engine or await to_thread.run_sync(_load, settings)
+        metrics.loaded(time.monotonic() - started_seconds)
         await to_thread.run_sync(warm_up)
-        shell.loaded = Loaded([loaded.name], [settings.model])
+        shell.loaded = Loaded([settings.engine], [settings.model])
+        scheduler = Scheduler(
+            _in_threads(loaded, layout.workers),
+            workers=layout.workers,
+            batch_size=layout.batch_size,
+            windows_per_request=layout.windows_per_request,
+            watches=(metrics, backlog),
+        )
+        metrics.observe_queue(windows=lambda: scheduler.waiting, audio_seconds=lambda: backlog.queued_seconds)
         try:
-            yield {"pipeline": Pipeline(loaded, settings, shell.metrics)}
+            async with scheduler.running():
+                yield {"pipeline": Pipeline(loaded, scheduler, settings, shell.metrics)}
         finally:
             loaded.close()
 
@@ -43,3 +67,13 @@ def _load(settings: AsrSettings) -> Engine:
         return load("speech.asr_engines", settings.engine)(settings)
     except (ModelError, UnknownPlugin, ImportError) as error:
         raise SettingsError(f"the engine {settings.engine} cannot be loaded: {error}") from error
+
+
+def _in_threads(engine: Engine, workers: int) -> Decode:
+    """The engine's `decode`, a thread for each batch."""
+    limiter = CapacityLimiter(workers)
+
+    async def decode(batch: Sequence[Attempt]) -> Sequence[Recognized | Attempt]:
+        return await to_thread.run_sync(engine.decode, batch, limiter=limiter)
+
+    return decode

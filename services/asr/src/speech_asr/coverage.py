@@ -1,6 +1,7 @@
 """What became of every second; counted in samples, so that it adds up."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from speech_asr.vad import SAMPLE_RATE_HZ, Window
 
@@ -13,13 +14,16 @@ class Coverage:
     silent_samples: int = 0
     failed_samples: int = 0
 
-    def count(self, window: Window, *, failed: bool = False) -> None:
+    @classmethod
+    def of(cls, window: Window, *, failed: bool) -> "Coverage":
         """A window's speech was transcribed (or failed), the rest of it was silent."""
-        if failed:
-            self.failed_samples += window.speech_samples
-        else:
-            self.transcribed_samples += window.speech_samples
-        self.silent_samples += len(window.samples) - window.speech_samples
+        speech, silent = window.speech_samples, len(window.samples) - window.speech_samples
+        return cls(0, silent, speech) if failed else cls(speech, silent, 0)
+
+    def add(self, other: "Coverage") -> None:
+        self.transcribed_samples += other.transcribed_samples
+        self.silent_samples += other.silent_samples
+        self.failed_samples += other.failed_samples
 
     @property
     def audio_samples(self) -> int:
@@ -28,3 +32,11 @@ class Coverage:
     @property
     def audio_seconds(self) -> float:
         return self.audio_samples / SAMPLE_RATE_HZ
+
+    def seconds(self) -> dict[Literal["transcribed", "silent", "failed"], float]:
+        """The parts, by the names that metrics give them."""
+        return {
+            "transcribed": self.transcribed_samples / SAMPLE_RATE_HZ,
+            "silent": self.silent_samples / SAMPLE_RATE_HZ,
+            "failed": self.failed_samples / SAMPLE_RATE_HZ,
+        }

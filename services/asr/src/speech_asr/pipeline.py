@@ -4,108 +4,119 @@ How sound becomes text. Read top to bottom:
 bytes - spool - decode - vad - scheduler.submit - engine - segments - render
 """
 
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
 import structlog
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 
-from speech_asr import render
+from speech_asr.backlog import Lease
 from speech_asr.coverage import Coverage
-from speech_asr.engines import Engine, Task
-from speech_asr.scheduler import Scheduler
-from speech_asr.segments import Segment
+from speech_asr.engines import Engine
+from speech_asr.hearing import Hearing, Recording, failed
+from speech_asr.scheduler import Scheduler, Ticket
+from speech_asr.segments import Recognized
 from speech_asr.settings import AsrSettings
 from speech_asr.spool import Spool
 from speech_asr.vad import HEARD, Window, detector_for, windows
-from speech_core.codec.decode import DecodeLimits, RawAudio
+from speech_core.codec.decode import DecodeLimits
 from speech_core.codec.isolation import decode_isolated
-from speech_core.contracts.transcription import DoneEvent, SegmentEvent
-from speech_core.errors import DeadlineExceeded, Unavailable
+from speech_core.contracts.transcription import DoneEvent, ProgressEvent, SegmentEvent
+from speech_core.errors import DeadlineExceeded
 from speech_core.pipeline.pull import pull
 from speech_core.service.metrics import Metrics
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+Event = SegmentEvent | ProgressEvent | DoneEvent
+
 # Decoded bytes a second of the richest form that is taken seriously: 48 kHz, 7.1 channels, 32 bits.
 _RICHEST_BYTES_PER_SECOND = 48_000 * 8 * 4
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """What the caller says of the audio; *raw* when it has no container."""
-
-    task: Task
-    raw: RawAudio | None = None
+# Threads that decode, look for speech and make features: the model has the cores, these fill its pauses.
+_LISTENERS_PER_WORKER = 2
 
 
 class Pipeline:
     """An engine behind its scheduler, with the bounds of one service."""
 
-    def __init__(self, engine: Engine, settings: AsrSettings, metrics: Metrics) -> None:
+    def __init__(self, engine: Engine, scheduler: Scheduler, settings: AsrSettings, metrics: Metrics) -> None:
         self.engine = engine
-        self._scheduler = Scheduler(engine, settings.concurrency)
+        self._metrics = metrics
+        self._scheduler = scheduler
         self._spool = Spool(settings.spool_bytes)
-        self._detect = detector_for(engine.name)
+        self._detect = detector_for(settings.engine)
         self._limits = DecodeLimits(
             settings.max_audio_seconds, int(settings.max_audio_seconds * _RICHEST_BYTES_PER_SECOND)
         )
         self._deadline_seconds = settings.deadline_seconds
-        self._metrics = metrics
-        self._decoders = CapacityLimiter(settings.seats)
+        self._listeners = CapacityLimiter(max(4, _LISTENERS_PER_WORKER * settings.layout.workers))
 
-    async def recognize(
-        self, body: AsyncIterable[bytes], recording: Recording
-    ) -> AsyncGenerator[SegmentEvent | DoneEvent]:
+    async def recognize(self, body: AsyncIterable[bytes], recording: Recording, lease: Lease) -> AsyncGenerator[Event]:
         """Each segment once its window is recognized, at the end the whole. *body* is read before anything is sent."""
-        async with self._spool.receive(body) as path, aclosing(self._events(path, recording)) as events:
+        async with self._spool.receive(body) as path, aclosing(self._heard(path, recording, lease)) as events:
             async for event in events:
                 yield event
 
-    async def _events(self, path: Path, recording: Recording) -> AsyncGenerator[SegmentEvent | DoneEvent]:
-        found: list[Segment] = []
-        coverage, task, started_seconds = Coverage(), recording.task, anyio.current_time()
-        decoded = decode_isolated(path, HEARD, limits=self._limits, raw=recording.raw)
-        async with aclosing(pull(windows(decoded, self._detect), limiter=self._decoders)) as cut:
-            async for window in cut:
-                deadline_seconds = started_seconds + self._deadline_seconds + 2 * window.end_seconds
-                segments, task = await self._window(window, task, coverage, deadline_seconds)
-                for index, segment in enumerate(segments):
-                    found.append(segment)
-                    final = window.is_last and index == len(segments) - 1
-                    yield render.segment_event(segment, task.language, final=final)
-        if coverage.failed_samples and not coverage.transcribed_samples:
-            raise Unavailable("the engine failed on this audio", code="engine_failed")
-        whole = render.transcription(found, task.language, coverage)
-        yield DoneEvent(**whole.model_dump())
+    async def _heard(self, path: Path, recording: Recording, lease: Lease) -> AsyncGenerator[Event]:
+        hearing = Hearing(recording, lease)
+        decoded = decode_isolated(path, HEARD, limits=self._limits, raw=recording.raw, on_header=hearing.announce)
+        cut = pull(windows(decoded, self._detect), limiter=self._listeners)
+        async with aclosing(self._recognized(cut, hearing)) as recognized:
+            async for window, outcome in recognized:
+                self._count(window, outcome)
+                for event in hearing.take(window, outcome):
+                    yield event
+        yield hearing.done()
 
-    async def _window(
-        self, window: Window, task: Task, coverage: Coverage, deadline_seconds: float
-    ) -> tuple[list[Segment], Task]:
-        """One window's segments on the clock of the file; what the engine fails on is counted, not hidden."""
+    async def _recognized(
+        self, cut: AsyncGenerator[Window], hearing: Hearing
+    ) -> AsyncGenerator[tuple[Window, Recognized | None]]:
+        """The windows in order, a few ahead of the engine, once the first has told the language."""
+        ahead: deque[tuple[Window, Ticket | None]] = deque()
+        try:
+            async with aclosing(cut):
+                async for window in cut:
+                    hearing.meet(window)
+                    ahead.append((window, await self._submitted(window, hearing)))
+                    while ahead and (hearing.language is None or len(ahead) > self._scheduler.windows_per_request):
+                        yield await self._outcome(*ahead.popleft(), hearing)
+            while ahead:
+                yield await self._outcome(*ahead.popleft(), hearing)
+        finally:
+            for _, ticket in ahead:
+                if ticket:
+                    self._scheduler.drop(ticket)
+
+    async def _submitted(self, window: Window, hearing: Hearing) -> Ticket | None:
+        """The window's place in the line; None where there is no speech."""
         if not window.speech:
-            self._count(window, coverage)
-            return [], task
+            return None
+        attempt = await to_thread.run_sync(self.engine.prepare, window.samples, hearing.task, limiter=self._listeners)
+        return self._scheduler.submit(
+            attempt, hearing.share, audio_seconds=window.seconds, remaining_seconds=hearing.lease.remaining_seconds
+        )
+
+    async def _outcome(
+        self, window: Window, ticket: Ticket | None, hearing: Hearing
+    ) -> tuple[Window, Recognized | None]:
+        """What the engine made of the window: None when it failed, which is counted and not hidden."""
+        if ticket is None:
+            return window, Recognized(None, ())
+        deadline_seconds = hearing.started_seconds + self._deadline_seconds + 2 * window.end_seconds
         try:
             with anyio.fail_after(max(0.0, deadline_seconds - anyio.current_time())):
-                recognized = await self._scheduler.submit(window, task)
+                return window, await self._scheduler.result(ticket)
         except TimeoutError:
             raise DeadlineExceeded("the audio was not recognized in time") from None
-        except Exception:
+        except Exception:  # whatever breaks in an engine is that window's failure
             log.exception("window_failed")
-            self._count(window, coverage, failed=True)
-            return [], task
-        self._count(window, coverage)
-        shifted = [part.shifted(window.start_seconds, end_seconds=window.end_seconds) for part in recognized.segments]
-        return shifted, replace(task, language=task.language or recognized.language)
+            return window, None
 
-    def _count(self, window: Window, coverage: Coverage, *, failed: bool = False) -> None:
-        heard = Coverage()
-        heard.count(window, failed=failed)
-        coverage.count(window, failed=failed)
-        self._metrics.audio("in", "transcribed", heard.transcribed_samples / HEARD.sample_rate_hz)
-        self._metrics.audio("in", "silent", heard.silent_samples / HEARD.sample_rate_hz)
-        self._metrics.audio("in", "failed", heard.failed_samples / HEARD.sample_rate_hz)
+    def _count(self, window: Window, outcome: Recognized | None) -> None:
+        for kind, seconds in Coverage.of(window, failed=failed(outcome)).seconds().items():
+            self._metrics.audio("in", kind, seconds)
+        if outcome and outcome.cut:
+            log.warning("decoder_bound_reached", window_seconds=round(window.seconds, 3))

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from speech_asr.engines import Task
-from speech_asr.pipeline import Pipeline, Recording
+from speech_asr.hearing import Recording
+from speech_asr.pipeline import Event, Pipeline
 from speech_core.codec.decode import RawAudio, SampleFormat
-from speech_core.contracts.transcription import DoneEvent, SegmentEvent, Transcription
+from speech_core.contracts.transcription import DoneEvent, Transcription
 from speech_core.errors import InvalidRequest
 from speech_core.service.operations import Operation
 from speech_core.service.streaming import EventStream, begun
@@ -45,7 +46,7 @@ _BODY = {
                 "application/json": {"schema": Transcription.model_json_schema(mode="serialization")},
                 "text/event-stream": {"schema": {"type": "string"}},
             },
-            "description": "the transcription, or the events `segment`, `done` and `error`",
+            "description": "the transcription, or the events `segment`, `progress`, `done` and `error`",
         }
     },
 }
@@ -56,7 +57,7 @@ async def transcribe(request: Request, query: Annotated[TranscriptionQuery, Quer
     """Recognize the body; with `Accept: text/event-stream`, segments are sent as they are recognized."""
     pipeline: Pipeline = request.state.pipeline
     recording = _recording(query, pipeline.engine.languages)
-    events = pipeline.recognize(request.stream(), recording)
+    events = pipeline.recognize(request.stream(), recording, request.state.lease)
     if "text/event-stream" in request.headers.get("accept", ""):
         return EventStream(await begun(_named(events)))
     done = await _last(events)
@@ -78,13 +79,13 @@ def _recording(query: TranscriptionQuery, languages: frozenset[str]) -> Recordin
     return Recording(task, RawAudio(query.sr or 16_000, query.ch or 1, cast("SampleFormat", query.fmt or "s16le")))
 
 
-async def _named(events: AsyncGenerator[SegmentEvent | DoneEvent]) -> AsyncGenerator[tuple[str, str]]:
+async def _named(events: AsyncGenerator[Event]) -> AsyncGenerator[tuple[str, str]]:
     async with aclosing(events):
         async for event in events:
             yield event.type, event.model_dump_json(exclude_none=True)
 
 
-async def _last(events: AsyncGenerator[SegmentEvent | DoneEvent]) -> DoneEvent:
+async def _last(events: AsyncGenerator[Event]) -> DoneEvent:
     async with aclosing(events):
         async for event in events:
             if isinstance(event, DoneEvent):

@@ -1,24 +1,202 @@
-"""Who gets the engine, and when: the one place where requests meet it."""
+"""
+Who gets the engine, and when: windows of all requests in one line, in batches, shortest request first.
 
-from anyio import CapacityLimiter, to_thread
+A worker that is free takes a batch at once; while all are busy, the line fills, and up to *batch_size* windows of one
+key leave it together. A request has at most *windows_per_request* windows in the engine, so an hour-long file cannot
+starve a clip. What was cancelled while it waited is dropped; the engine itself cannot be stopped.
+"""
 
-from speech_asr.engines import Engine, Task
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Protocol
+
+import anyio
+
+from speech_asr.engines import Attempt
 from speech_asr.segments import Recognized
-from speech_asr.vad import Window
+
+# A request is placed as if it had come this much later for each second of its audio that is still to be heard: an
+# hour gives way to the clips of one minute, and then has its turn.
+_LATER_PER_AUDIO_SECOND = 1 / 60
+
+Decode = Callable[[Sequence[Attempt]], Awaitable[Sequence[Recognized | Attempt]]]
+
+
+@dataclass(slots=True, eq=False)
+class Share:
+    """One request's part of the engine: how many of its windows are inside."""
+
+    inside: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """A window in the line, or in the engine, until `result` is set or `error` is."""
+
+    attempt: Attempt
+    share: Share
+    audio_seconds: float
+    joined_seconds: float
+    rank: tuple[float, int]
+    alone: bool = False
+    dropped: bool = False
+    result: Recognized | None = None
+    error: Exception | None = None
+    done: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def key(self) -> Hashable:
+        """What a batch has in common; a window that broke a batch shares no other."""
+        return id(self) if self.alone else self.attempt.key
+
+    def answer(self) -> Recognized:
+        """The result; raises what the engine raised."""
+        if self.error is not None:
+            raise self.error
+        assert self.result is not None, "the ticket is not done"
+        return self.result
+
+
+class Watch(Protocol):
+    """Is told what happens, for metrics and for admission."""
+
+    def started(self, batch: Sequence[Ticket], *, waited_seconds: Sequence[float]) -> None: ...
+
+    def ended(self, batch: Sequence[Ticket], *, compute_seconds: float) -> None: ...
 
 
 class Scheduler:
-    """
-    At most *concurrency* windows in the engine; the others wait in the order in which they came.
+    """Belongs to one event loop; *decode* runs a batch, in a thread in production."""
 
-    A request submits one window at a time, so a long file takes turns with the short ones. Cancelling drops a window
-    that waits; one that is in the engine is finished, since the engine cannot be stopped.
-    """
+    def __init__(
+        self,
+        decode: Decode,
+        *,
+        workers: int,
+        batch_size: int,
+        windows_per_request: int,
+        watches: Sequence[Watch] = (),
+    ) -> None:
+        self._decode = decode
+        self._workers = workers
+        self._batch_size = batch_size
+        self.windows_per_request = windows_per_request
+        self._watches = watches
+        self._line: list[Ticket] = []
+        self._idle = workers
+        self._numbers = count()
+        self._changed = anyio.Event()
 
-    def __init__(self, engine: Engine, concurrency: int) -> None:
-        self._engine = engine
-        self._turns = CapacityLimiter(concurrency)
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator["Scheduler"]:
+        """The workers live as long as the block; a batch in the engine is waited for."""
+        async with anyio.create_task_group() as tasks:
+            for _ in range(self._workers):
+                tasks.start_soon(self._work)
+            yield self
+            tasks.cancel_scope.cancel()
 
-    async def submit(self, window: Window, task: Task) -> Recognized:
-        """What the engine makes of *window*, on the window's own clock."""
-        return await to_thread.run_sync(self._engine.transcribe, window.samples, task, limiter=self._turns)
+    @property
+    def waiting(self) -> int:
+        """Windows in the line."""
+        return len(self._line)
+
+    @property
+    def waiting_audio_seconds(self) -> float:
+        return sum(ticket.audio_seconds for ticket in self._line)
+
+    def submit(self, attempt: Attempt, share: Share, *, audio_seconds: float, remaining_seconds: float) -> Ticket:
+        """Put a window of *audio_seconds* into the line; *remaining_seconds* of its request are still to be heard."""
+        now_seconds = anyio.current_time()
+        rank = now_seconds + remaining_seconds * _LATER_PER_AUDIO_SECOND, next(self._numbers)
+        ticket = Ticket(attempt, share, audio_seconds, now_seconds, rank)
+        self._enqueue(ticket)
+        return ticket
+
+    async def result(self, ticket: Ticket) -> Recognized:
+        """What the engine makes of the window, on the window's own clock; cancelling drops it."""
+        try:
+            await ticket.done.wait()
+        finally:
+            self.drop(ticket)
+        return ticket.answer()
+
+    def drop(self, ticket: Ticket) -> None:
+        """Nobody waits for this one any more: it leaves the line; in the engine, its result is thrown away."""
+        if ticket.done.is_set():
+            return
+        ticket.dropped = True
+        if ticket in self._line:
+            self._line.remove(ticket)
+
+    def _enqueue(self, ticket: Ticket) -> None:
+        self._line.append(ticket)
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    async def _work(self) -> None:
+        while True:
+            while not (batch := self._next_batch()):
+                await self._changed.wait()
+            self._idle -= 1
+            await self._run(batch)
+            self._idle += 1
+
+    def _next_batch(self) -> list[Ticket]:
+        """The first in the line that may go in, and others of its key: spread over the workers that are free."""
+        ready = [ticket for ticket in self._line if ticket.share.inside < self.windows_per_request]
+        most = min(self._batch_size, math.ceil(len(ready) / self._idle))
+        batch: list[Ticket] = []
+        for ticket in sorted(ready, key=lambda ticket: ticket.rank):
+            if len(batch) == most:
+                break
+            if ticket.share.inside < self.windows_per_request and (not batch or ticket.key == batch[0].key):
+                ticket.share.inside += 1
+                batch.append(ticket)
+        self._line = [ticket for ticket in self._line if ticket not in batch]
+        return batch
+
+    async def _run(self, batch: list[Ticket]) -> None:
+        started_seconds = anyio.current_time()
+        for watch in self._watches:
+            watch.started(batch, waited_seconds=[started_seconds - ticket.joined_seconds for ticket in batch])
+        outcome: Sequence[Recognized | Attempt] | Exception
+        try:
+            outcome = await self._decode([ticket.attempt for ticket in batch])
+        except Exception as error:  # noqa: BLE001 - any failure of the engine is that of the windows in it
+            outcome = error
+        finally:
+            for ticket in batch:
+                ticket.share.inside -= 1
+            self._wake()
+        for watch in self._watches:
+            watch.ended(batch, compute_seconds=anyio.current_time() - started_seconds)
+        self._deliver(batch, outcome)
+
+    def _deliver(self, batch: list[Ticket], outcome: Sequence[Recognized | Attempt] | Exception) -> None:
+        if isinstance(outcome, Exception):
+            for ticket in batch:
+                self._fail(ticket, outcome, was_alone=len(batch) == 1)
+            return
+        for ticket, came in zip(batch, outcome, strict=True):
+            if isinstance(came, Recognized):
+                ticket.result = came
+                ticket.done.set()
+            elif not ticket.dropped:
+                ticket.attempt, ticket.joined_seconds = came, anyio.current_time()
+                self._enqueue(ticket)
+
+    def _fail(self, ticket: Ticket, error: Exception, *, was_alone: bool) -> None:
+        """A window that failed alone is at fault; of a batch, each is tried alone."""
+        if was_alone:
+            ticket.error = error
+            ticket.done.set()
+        elif not ticket.dropped:
+            ticket.alone = True
+            self._enqueue(ticket)

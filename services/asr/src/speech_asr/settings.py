@@ -1,11 +1,26 @@
 """What the asr service can be told."""
 
+from dataclasses import dataclass
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from speech_core.service.cpus import available_cpus
 from speech_core.service.settings import ServiceSettings
 
 _GIB = 1 << 30
+# Where the throughput of a GPU bends; a CPU gains little from a batch, and a request waits for all of it.
+_BATCH_ON_A_GPU, _BATCH_ON_A_CPU = 16, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the engine is divided: workers x threads are the cores; a GPU has one worker."""
+
+    workers: int
+    threads: int
+    batch_size: int
+    windows_per_request: int
 
 
 class AsrSettings(ServiceSettings):
@@ -15,14 +30,36 @@ class AsrSettings(ServiceSettings):
 
     port: int = 8081
     management_port: int = 9081
-    seats: int = Field(default=16, ge=1, description="requests inside, waiting ones included; one more is refused")
+    seats: int = Field(default=64, ge=1, description="requests inside, waiting ones included; one more is refused")
     engine: str = Field(default="faster-whisper", description="an installed engine, by name")
     model: str = Field(default="whisper-base", description="catalogue name or folder of the engine's model")
     device: str = "cpu"
     compute_type: str = Field(default="int8", description="int8 on a CPU, float16 on a GPU")
     beam_size: int = Field(default=5, ge=1)
-    concurrency: int = Field(default=1, ge=1, description="windows in the engine at once; they share the cores")
+    workers: int | None = Field(default=None, ge=1, description="batches in the engine at once: one a core, or one GPU")
+    batch_size: int | None = Field(default=None, ge=1, description="windows in a batch at most")
+    windows_per_request: int | None = Field(
+        default=None, ge=1, description="windows of one request in the engine at once; below `workers`, others get in"
+    )
+    shortest_window_seconds: float = Field(
+        default=10,
+        ge=1,
+        le=30,
+        description="short speech is padded to this, not to 30 s; measure the word error rate before you lower it",
+    )
     max_audio_bytes: int = Field(default=_GIB, ge=1)
     max_audio_seconds: float = Field(default=4 * 3600, gt=0)
+    queue_audio_seconds: float = Field(
+        default=4 * 3600, gt=0, description="audio that waits or is recognized; above it, what comes is refused"
+    )
     spool_bytes: int = Field(default=4 * _GIB, ge=1, description="all uploads on disk together")
     deadline_seconds: float = Field(default=120, gt=0, description="to which twice the audio's length is added")
+
+    @property
+    def layout(self) -> Layout:
+        """The division in force: what is not set follows from the cores that this process may use."""
+        cores, on_cpu = available_cpus(), self.device == "cpu"
+        workers = self.workers or (cores if on_cpu else 1)
+        batch_size = self.batch_size or (_BATCH_ON_A_CPU if on_cpu else _BATCH_ON_A_GPU)
+        fair_share = workers - 1 if workers > 1 else batch_size // 2
+        return Layout(workers, max(1, cores // workers), batch_size, self.windows_per_request or max(1, fair_share))

@@ -45,6 +45,10 @@ class Window:
         return sum(end - start for start, end in self.speech)
 
     @property
+    def seconds(self) -> float:
+        return len(self.samples) / SAMPLE_RATE_HZ
+
+    @property
     def start_seconds(self) -> float:
         return self.start_sample / SAMPLE_RATE_HZ
 

@@ -4,6 +4,7 @@ How text becomes sound. Read top to bottom:
 text - sentences.split - engine.synthesize - pull - encode - bytes
 """
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -20,6 +21,14 @@ from speech_tts.engines import Engine, Voice
 from speech_tts.sentences import split
 from speech_tts.settings import TtsSettings
 from speech_tts.voices import Voices
+
+# Control characters end a text for some engines and break others.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def nothing_to_speak() -> InvalidRequest:
+    """What a text of dots and dashes is answered with, by every way in."""
+    return InvalidRequest("there is nothing to speak in this text", code="empty_text", param="text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +83,16 @@ class Pipeline:
     async def encode(
         self, lines: AsyncIterator[str], speech: Speech, encoder: Encoder, *, operation: str
     ) -> AsyncGenerator[bytes]:
-        """All *lines* as one file, each spoken as soon as it is there; raises `InvalidRequest` when there is none."""
+        """All *lines* as one file, each spoken as soon as it is there; raises `InvalidRequest` when nothing sounds."""
         opens = True
         async for line in lines:
             async with aclosing(self.speak(line, speech, operation=operation, opens=opens)) as sound:
-                opens = False
                 async for pcm in sound:
+                    opens = False
                     if data := encoder.encode(pcm):
                         yield data
         if opens:
-            raise InvalidRequest("`text` is empty", code="empty_text", param="text")
+            raise nothing_to_speak()
         if tail := encoder.flush():
             yield tail
 
@@ -91,8 +100,8 @@ class Pipeline:
         """Blocking: the engine's sound for each text in turn; its failures in our words."""
         try:
             for text in texts:
-                if text.strip():
-                    yield from self.engine.synthesize(text, voice=speech.voice.name, speed=speech.speed)
+                if speakable := _CONTROL.sub(" ", text).strip():
+                    yield from self.engine.synthesize(speakable, voice=speech.voice.name, speed=speech.speed)
         except SpeechError:
             raise
         except Exception as error:

@@ -20,7 +20,7 @@ from speech_core.service.metrics import Tracked, outcome_of
 from speech_core.service.operations import Operation
 from speech_core.service.server import SOCKET_MESSAGE_BYTES
 from speech_core.service.shell import Shell
-from speech_tts.pipeline import Pipeline, Speech
+from speech_tts.pipeline import Pipeline, Speech, nothing_to_speak
 from speech_tts.settings import TtsSettings
 
 OPERATION = Operation("tts_socket", "/ws/tts", websocket=True)
@@ -178,6 +178,8 @@ class Session:
                     await self._send(frame, framer, spoken)
         for frame in framer.flush():
             await self._send(frame, framer, spoken)
+        if spoken.first_audio_ms is None:
+            raise nothing_to_speak()
 
     async def _send(self, frame: bytes, framer: Framer, spoken: _Spoken) -> None:
         with anyio.move_on_after(self._settings.stalled_seconds) as patience:

@@ -3,7 +3,7 @@
 # PyAV leaves the type of a packet's stream open.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -65,6 +65,14 @@ class RawAudio:
                 raise _unsupported(f"{value} is not between {least} and {most}", param=param)
 
 
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says of its audio track before it is decoded; *seconds* may be an estimate, 0 is not known."""
+
+    seconds: float
+    channels: int
+
+
 @dataclass(slots=True)
 class _Progress:
     """How far the decoder is: in bytes as they were decoded, and in the file's own time."""
@@ -73,16 +81,29 @@ class _Progress:
     reached_seconds: float = 0.0
 
 
-def decode(path: Path, target: AudioFormat, *, limits: DecodeLimits, raw: RawAudio | None = None) -> Generator[Pcm]:
+def decode(
+    path: Path,
+    target: AudioFormat,
+    *,
+    limits: DecodeLimits,
+    raw: RawAudio | None = None,
+    channel: int | None = None,
+    on_header: Callable[[Header], None] | None = None,
+) -> Generator[Pcm]:
     """
     Yield the first audio track of *path* in *target*'s format, about a second at a time.
 
-    Raises `InvalidRequest` (bad_audio) for what is no audio, is damaged, or ends before the length it announces, and
+    *channel* picks one of the track's channels, from 0; *on_header* is called once, before the first samples. Raises
+    `InvalidRequest` (bad_audio) for what is no audio, is damaged, or ends before the length it announces, and
     `TooLarge` (audio_too_long) as soon as a limit is passed.
     """
     try:
         with _open(path, raw) as container:
-            yield from _chunks(container, path, target, limits)
+            announced_seconds = _announced_seconds(_track(container), path)
+            _check_header(container, announced_seconds, limits)
+            if on_header:
+                on_header(_header(container, announced_seconds))
+            yield from _chunks(container, announced_seconds, target, limits, channel=channel)
     except (av_error.FFmpegError, UnicodeDecodeError, ValueError) as error:
         raise _bad_audio(f"{_UNREADABLE} ({_reason(error)})") from error
 
@@ -103,18 +124,37 @@ def _open(path: Path, raw: RawAudio | None) -> InputContainer:
     )
 
 
-def _chunks(container: InputContainer, path: Path, target: AudioFormat, limits: DecodeLimits) -> Generator[Pcm]:
+def _track(container: InputContainer) -> InputContainer:
+    """*container*, if it has an audio track that can be decoded."""
     if not container.streams.audio:
         raise _bad_audio("the file has no audio track")
     if container.streams.audio[0].codec_context is None:  # pyright: ignore[reportUnnecessaryComparison] PyAV's stub errs
         raise _bad_audio("the audio track is of a codec that is not known here")
-    announced_seconds = _announced_seconds(container, path)
+    return container
+
+
+def _check_header(container: InputContainer, announced_seconds: float, limits: DecodeLimits) -> None:
     # A wav's header may be that of a stream and name any length; there, the bytes are the length.
     if announced_seconds > limits.max_audio_seconds + _LIMIT_SLACK_SECONDS and "wav" not in container.format.name:
         raise _too_long(f"the audio is longer than {limits.max_audio_seconds:g} s")
+
+
+def _header(container: InputContainer, announced_seconds: float) -> Header:
+    guessed_seconds = (container.duration or 0) / av.time_base
+    return Header(announced_seconds or guessed_seconds, container.streams.audio[0].codec_context.channels)
+
+
+def _chunks(
+    container: InputContainer,
+    announced_seconds: float,
+    target: AudioFormat,
+    limits: DecodeLimits,
+    *,
+    channel: int | None,
+) -> Generator[Pcm]:
     chunk, held_bytes, seconds, progress = [b""], 0, 0.0, _Progress()
     least_bytes = int(_CHUNK_SECONDS * target.sample_rate_hz) * target.bytes_per_frame
-    for samples in _resampled(container, target, limits, progress=progress):
+    for samples in _resampled(container, target, limits, progress=progress, channel=channel):
         chunk.append(samples)
         held_bytes += len(samples)
         seconds += target.seconds(len(samples))
@@ -133,7 +173,12 @@ def _chunks(container: InputContainer, path: Path, target: AudioFormat, limits: 
 
 
 def _resampled(
-    container: InputContainer, target: AudioFormat, limits: DecodeLimits, *, progress: _Progress
+    container: InputContainer,
+    target: AudioFormat,
+    limits: DecodeLimits,
+    *,
+    progress: _Progress,
+    channel: int | None,
 ) -> Generator[bytes]:
     """Samples as they come out of the decoder; the layout is mixed down by ffmpeg's own matrix."""
     layout = "mono" if target.channels == 1 else "stereo" if target.channels == 2 else f"{target.channels}c"
@@ -142,7 +187,7 @@ def _resampled(
         _advance(progress, decoded, container)
         if progress.decoded_bytes > limits.max_decoded_bytes:
             raise _too_long(f"the audio decodes to more than {limits.max_decoded_bytes} bytes")
-        frame = _mixable(decoded)
+        frame = _mixable(decoded) if channel is None else _only(decoded, channel)
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)
         if source not in (None, shape):  # a chained stream may change its form in the middle
             yield from (from_av(rest) for rest in resampler.resample(None))
@@ -186,6 +231,20 @@ def _mixable(frame: av.AudioFrame) -> av.AudioFrame:
     mixed = av.AudioFrame.from_ndarray(mean, format=frame.format, layout="mono")
     mixed.sample_rate = frame.sample_rate
     return mixed
+
+
+def _only(frame: av.AudioFrame, channel: int) -> av.AudioFrame:
+    """One channel of *frame*, counted from 0."""
+    channels = frame.layout.nb_channels
+    if channel >= channels:
+        raise _bad_audio(f"the audio has {channels} channels")
+    if channels > _MOST_PLACED_CHANNELS and frame.format.is_planar:  # as in `_mixable`
+        raise _bad_audio(f"{channels} channels of this codec cannot be told apart")
+    samples = frame.to_ndarray()
+    own = samples[channel] if frame.format.is_planar else samples.reshape(-1, channels)[:, channel]
+    picked = av.AudioFrame.from_ndarray(own.reshape(1, -1).copy(), format=frame.format, layout="mono")
+    picked.sample_rate = frame.sample_rate
+    return picked
 
 
 def _announced_seconds(container: InputContainer, path: Path) -> float:

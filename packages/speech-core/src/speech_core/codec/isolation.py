@@ -6,12 +6,13 @@ import multiprocessing
 import multiprocessing.forkserver
 import resource
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from speech_core.audio import AudioFormat, Pcm
-from speech_core.codec.decode import DecodeLimits, RawAudio, decode
+from speech_core.codec.decode import DecodeLimits, Header, RawAudio, decode
 from speech_core.errors import InvalidRequest, SpeechError, envelope, from_envelope
 
 # A fork of a process that has the decoder loaded takes milliseconds, a new interpreter a fifth of a second.
@@ -29,7 +30,19 @@ _STALL_SECONDS = 60.0
 # A chunk is about a second; a child that claims more is not ours any more.
 _MESSAGE_BYTES = 1 << 26
 
-_SAMPLES, _ERROR, _END = b"s", b"e", b"."
+_HEADER, _SAMPLES, _ERROR, _END = b"h", b"s", b"e", b"."
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What the child is told to decode."""
+
+    path: Path
+    target: AudioFormat
+    limits: DecodeLimits
+    raw: RawAudio | None
+    channel: int | None
+    memory_bytes: int
 
 
 def warm_up() -> None:
@@ -43,6 +56,8 @@ def decode_isolated(
     *,
     limits: DecodeLimits,
     raw: RawAudio | None = None,
+    channel: int | None = None,
+    on_header: Callable[[Header], None] | None = None,
     memory_bytes: int = _MEMORY_BYTES,
 ) -> Generator[Pcm]:
     """
@@ -52,11 +67,12 @@ def decode_isolated(
     kills the child. *memory_bytes* is what the child may take beyond what it starts with.
     """
     receiver, sender = _CONTEXT.Pipe(duplex=False)
-    child = _CONTEXT.Process(target=_serve, args=(sender, path, target, limits, raw, memory_bytes), daemon=True)
+    order = _Order(path, target, limits, raw, channel, memory_bytes)
+    child = _CONTEXT.Process(target=_serve, args=(sender, order), daemon=True)
     child.start()
     sender.close()
     try:
-        yield from _received(receiver, target)
+        yield from _received(receiver, target, on_header)
     finally:
         receiver.close()
         child.kill()
@@ -64,7 +80,7 @@ def decode_isolated(
         child.close()
 
 
-def _received(receiver: Connection, target: AudioFormat) -> Generator[Pcm]:
+def _received(receiver: Connection, target: AudioFormat, on_header: Callable[[Header], None] | None) -> Generator[Pcm]:
     while True:
         try:
             message = receiver.recv_bytes(_MESSAGE_BYTES) if receiver.poll(_STALL_SECONDS) else b""
@@ -73,6 +89,9 @@ def _received(receiver: Connection, target: AudioFormat) -> Generator[Pcm]:
         kind, content = message[:1], message[1:]
         if kind == _SAMPLES:
             yield Pcm(content, target)
+        elif kind == _HEADER:
+            if on_header:
+                on_header(Header(**json.loads(content)))
         elif kind == _END:
             return
         elif kind == _ERROR:
@@ -82,19 +101,18 @@ def _received(receiver: Connection, target: AudioFormat) -> Generator[Pcm]:
             raise InvalidRequest("the decoder crashed on this file", code="bad_audio", param="file")
 
 
-def _serve(
-    sender: Connection,
-    path: Path,
-    target: AudioFormat,
-    limits: DecodeLimits,
-    raw: RawAudio | None,
-    memory_bytes: int,
-) -> None:
+def _serve(sender: Connection, order: _Order) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which decides what to finish
-    _confine(memory_bytes)
+    _confine(order.memory_bytes)
+
+    def tell(header: Header) -> None:
+        sender.send_bytes(_HEADER + json.dumps(asdict(header)).encode())
+
     with contextlib.suppress(BrokenPipeError):  # the parent has left
         try:
-            for pcm in decode(path, target, limits=limits, raw=raw):
+            for pcm in decode(
+                order.path, order.target, limits=order.limits, raw=order.raw, channel=order.channel, on_header=tell
+            ):
                 sender.send_bytes(_SAMPLES + pcm.data)
             sender.send_bytes(_END)
         except SpeechError as error:

@@ -19,6 +19,7 @@ class Segment(Answered):
     end_ms: int
     text: str
     words: list[Word] | None = None
+    channel: int | None = None
 
 
 class Coverage(Answered):
@@ -44,6 +45,14 @@ class SegmentEvent(Segment):
     type: Literal["segment"] = "segment"
     language: str | None = None
     final: bool = False
+
+
+class ProgressEvent(Answered):
+    """Server-sent event `progress`: how far the recognition is; *audio_seconds* where the file's header tells it."""
+
+    type: Literal["progress"] = "progress"
+    processed_seconds: float
+    audio_seconds: float | None = None
 
 
 class DoneEvent(Transcription):

@@ -125,7 +125,10 @@ def invalid_request(first: Mapping[str, Any]) -> InvalidRequest:
         case "json_invalid":
             return InvalidRequest("the body is not valid JSON", code="invalid_json")
         case "extra_forbidden":
-            return InvalidRequest(f"unknown field `{param}`", code="unknown_field", param=param)
+            return InvalidRequest(f"unknown field `{param or ''}`", code="unknown_field", param=param)
+        case "union_tag_invalid":
+            known = first["ctx"]["expected_tags"].replace("'", "`")
+            return InvalidRequest(f"`type` is not known; there are {known}", param="type")
         case "missing":
             return InvalidRequest(f"`{param or 'body'}` is required", code="missing_field", param=param)
         case "value_error" if param == "text":

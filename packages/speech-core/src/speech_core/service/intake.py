@@ -5,6 +5,7 @@ A refusal on load goes out before the body is read. The handler of a caller who 
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 import anyio
@@ -12,10 +13,10 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from speech_core.errors import Overloaded, RequestTimeout, SpeechError, Unavailable
+from speech_core.errors import NotFound, Overloaded, RequestTimeout, SpeechError, Unavailable
 from speech_core.service.metrics import Tracked, outcome_of
 from speech_core.service.operations import Operation
-from speech_core.service.refusal import answer, refuse
+from speech_core.service.refusal import answer, discard, refuse
 from speech_core.service.shell import Shell
 
 
@@ -31,6 +32,9 @@ class Intake:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and scope["path"] in self.sockets:
             await self._socket(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await _refuse_socket(NotFound(f"there is no socket at {scope['path']}"), scope, send)
         elif scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in self.http:
             await self._request(self.http[scope["path"]], scope, receive, send)
         else:
@@ -47,9 +51,11 @@ class Intake:
 
     async def _request(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
         with self.shell.metrics.track(operation.name) as tracked:
+            headers = Headers(scope=scope)
             try:
-                self._check_head(operation, Headers(scope=scope))
-                with self.shell.seats.take(), self.shell.drain.enter():
+                self._check_head(operation, headers)
+                with self.shell.seats.take(), self.shell.admit(headers) as lease, self.shell.drain.enter():
+                    scope.setdefault("state", {})["lease"] = lease
                     await _Visit(self, operation, tracked, receive, send).run(scope)
             except SpeechError as error:
                 # Only what is raised here, before the handler: a handler's errors are answered inside.
@@ -82,6 +88,7 @@ class _Visit:
         self._send = send
         self._started = False
         self._completed = False
+        self._body_ended = False
         self._error: SpeechError | None = None
         self._failure: Exception | None = None
 
@@ -92,7 +99,7 @@ class _Visit:
             tasks.start_soon(self._watch, to_handler, tasks.cancel_scope)
             tasks.start_soon(self._expire, tasks.cancel_scope)
             try:
-                await self._app(scope, _receiver(from_client), self._count)
+                await self._app(scope, _receiver(from_client), partial(self._count, from_client))
             except Exception as failure:  # noqa: BLE001 - carried out of the task group as it is, below
                 self._failure = failure
             tasks.cancel_scope.cancel()
@@ -107,13 +114,19 @@ class _Visit:
             if not self._started:
                 await answer(self._error, self._send, close=True)
 
-    async def _count(self, message: Message) -> None:
+    async def _count(self, from_client: ObjectReceiveStream[Message], message: Message) -> None:
         if message["type"] == "http.response.start":
             self._started = True
             self._tracked.outcome = outcome_of(message["status"])
+        if message["type"] != "http.response.body" or message.get("more_body", False):
+            await self._send(message)
+            return
+        self._completed = True
+        if not self._body_ended:
+            await self._send({**message, "more_body": True})
+            await discard(_receiver(from_client))
+            message = {"type": "http.response.body", "body": b""}
         await self._send(message)
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
-            self._completed = True
 
     async def _watch(self, to_handler: ObjectSendStream[Message], scope: anyio.CancelScope) -> None:
         """Hand the body on, part by part; end the visit when it is too large, too slow, or the caller has left."""
@@ -130,6 +143,7 @@ class _Visit:
                 self._left(scope)
                 return
             left, more = left - len(message.get("body", b"")), message.get("more_body", False)
+            self._body_ended = not more
             if left < 0:
                 self._end(self._operation.too_large(), scope)
                 return

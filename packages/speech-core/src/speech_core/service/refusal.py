@@ -48,11 +48,12 @@ async def refuse(error: SpeechError, scope: Scope, receive: Receive, send: Send)
     body = await start(error, send, close=not keep)
     await send({"type": "http.response.body", "body": body, "more_body": True})
     if not waits and not bodiless:
-        await _discard(receive)
+        await discard(receive)
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _discard(receive: Receive) -> None:
+async def discard(receive: Receive) -> None:
+    """Read the rest of a body within bounds: a connection that is closed over unread bytes takes the answer with it."""
     left = DISCARD_BYTES
     with anyio.move_on_after(DISCARD_SECONDS):
         while left > 0:

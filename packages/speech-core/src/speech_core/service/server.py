@@ -22,6 +22,7 @@ SOCKET_MESSAGE_BYTES = 64 * 1024
 _LAST_WORDS_SECONDS = 3
 # Longer than a load balancer's or our own client's idle time, so that the client closes first and no request races.
 _KEEP_ALIVE_SECONDS = 75
+_UNKNOWN_FAULT = "the service could not start; its log says why"
 
 
 def config(app: FastAPI, *, host: str, port: int) -> uvicorn.Config:
@@ -91,12 +92,19 @@ def main(kind: type[S], create_app: Callable[[S], FastAPI]) -> None:
     try:
         with managed(shell, settings.host, settings.management_port):
             server.run()
-    except SystemExit:  # the server's own way to say that its port is taken
-        sys.exit(_complain(f"port {settings.port} on {settings.host} cannot be used"))
+    except SystemExit:  # the server's own way to say that it could not start: by us, or by its port
+        sys.exit(_complain(shell.fault or _why_not(server, settings)))
     except OSError as error:
         sys.exit(_complain(f"management port {settings.management_port}: {error.strerror}"))
     if not server.started:
-        sys.exit(_complain(shell.fault or "the service could not start; its log says why"))
+        sys.exit(_complain(shell.fault or _UNKNOWN_FAULT))
+
+
+def _why_not(server: Server, settings: ServiceSettings) -> str:
+    # The lifespan comes before the port: when it has begun well, the port is what failed.
+    if server.lifespan.should_exit:
+        return _UNKNOWN_FAULT
+    return f"port {settings.port} on {settings.host} cannot be used"
 
 
 def _complain(line: str) -> int:

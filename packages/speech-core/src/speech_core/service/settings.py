@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 from yaml import YAMLError
 
 S = TypeVar("S", bound="ServiceSettings")
+
+_MODELS_DIR = Path("~/.cache/kubespeech/models")
 
 
 class SettingsError(Exception):
@@ -31,14 +33,17 @@ class ServiceSettings(BaseSettings):
         default="info", validation_alias=AliasChoices("log_level")
     )
     log_format: Literal["json", "console"] = Field(default="json", validation_alias=AliasChoices("log_format"))
-    models_dir: Path = Field(
-        default=Path("~/.cache/kubespeech/models"), validation_alias=AliasChoices("models_dir"), validate_default=True
-    )
+    models_dir: Path = Field(default=_MODELS_DIR, validation_alias=AliasChoices("models_dir"), validate_default=True)
     seats: int = Field(default=8, ge=1, description="requests inside at the same time; one more is refused with 503")
     body_timeout_seconds: float = Field(
         default=30, gt=0, description="longest silence between two parts of a request's body"
     )
     grace_seconds: float = Field(default=30, gt=0, description="how long a drain waits for what is in progress")
+
+    @field_validator("models_dir", mode="before")
+    @classmethod
+    def _empty_is_the_default(cls, value: object) -> object:
+        return value or _MODELS_DIR
 
     def model_post_init(self, context: Any) -> None:
         object.__setattr__(self, "models_dir", self.models_dir.expanduser())

@@ -1,7 +1,10 @@
 """What the parts of one service share."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+
+from starlette.datastructures import Headers
 
 from speech_core.contracts.health import UpstreamHealth
 from speech_core.pipeline.admission import Seats
@@ -30,7 +33,9 @@ class Shell:
     """
     Seats, drain, metrics and state of one service.
 
-    *upstreams*, if set, asks the services behind this one for their health; *fault* is why it could not start.
+    *admit* lets a request in by its headers, beside its seat, or raises `Overloaded`; what it holds is the handler's
+    `request.state.lease`. *upstreams*, if set, asks the services behind this one for their health; *fault* is why it
+    could not start.
     """
 
     name: str
@@ -42,6 +47,7 @@ class Shell:
     loaded: Loaded = field(default_factory=Loaded)
     started: bool = False
     fault: str | None = None
+    admit: Callable[[Headers], AbstractContextManager[object]] = nullcontext
     upstreams: Callable[[], Awaitable[dict[str, UpstreamHealth]]] | None = None
 
     @property

@@ -1,7 +1,8 @@
 """What a recognizer must do; all the rest is ours."""
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from speech_asr.segments import Recognized
 from speech_asr.vad import Samples
@@ -9,26 +10,41 @@ from speech_asr.vad import Samples
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is asked of a window: *language* None is detected."""
+    """
+    What is asked of a window.
+
+    *language* None is detected; *translate* is into English; *prompt* is text that might have come before;
+    *temperature* 0 rises by itself when the decoder fails, as in the reference.
+    """
 
     language: str | None = None
     words: bool = False
+    translate: bool = False
+    prompt: str | None = None
+    temperature: float = 0.0
+
+
+class Attempt(Protocol):
+    """A window on its way through the engine: only attempts of the same *key* may share a batch."""
+
+    @property
+    def key(self) -> Hashable: ...
 
 
 class Engine(Protocol):
     """
     Blocking by design: called in worker threads, by several at once.
 
-    `transcribe` takes at most 30 s of mono samples at 16 kHz in [-1, 1]. An engine is made by calling its class with
-    the settings, which loads and warms it up.
+    An engine is made by calling its class with the settings, which loads and warms it up. `prepare` takes at most
+    30 s of mono samples at 16 kHz in [-1, 1] and needs no model. `decode` answers each attempt of a batch, in order,
+    with what was recognized or with the attempt that is to follow; an error fails the whole batch.
     """
-
-    @property
-    def name(self) -> str: ...
 
     @property
     def languages(self) -> frozenset[str]: ...
 
-    def transcribe(self, samples: Samples, task: Task) -> Recognized: ...
+    def prepare(self, samples: Samples, task: Task) -> Attempt: ...
+
+    def decode(self, batch: Sequence[Any]) -> Sequence[Recognized | Attempt]: ...
 
     def close(self) -> None: ...

@@ -1,59 +1,206 @@
-"""Whisper by CTranslate2, with faster-whisper's decoding: beam, temperature fallback, thresholds, word alignment."""
+"""Whisper by CTranslate2, a batch of windows of different requests in one call."""
 
 # faster-whisper ships no types.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
+# pyright: reportUnknownArgumentType=false, reportPrivateUsage=false
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
+from ctranslate2 import Device, StorageView
 from faster_whisper import WhisperModel
-from faster_whisper.tokenizer import _LANGUAGE_CODES  # pyright: ignore[reportPrivateUsage]
-from faster_whisper.transcribe import Segment as WhisperSegment
+from faster_whisper.tokenizer import _LANGUAGE_CODES, Tokenizer
+from faster_whisper.transcribe import get_compression_ratio, get_suppressed_tokens
+from numpy.typing import NDArray
 
 from speech_asr.engines import Task
-from speech_asr.segments import Recognized, Segment, Word
+from speech_asr.engines.attempt import Answer, WhisperAttempt
+from speech_asr.segments import FRAMES_PER_SECOND, Decoded, Recognized, Segment, Word
 from speech_asr.settings import AsrSettings
 from speech_asr.vad import SAMPLE_RATE_HZ, Samples
 from speech_core.models.store import Store
-from speech_core.service.cpus import available_cpus
+
+# Candidates of which the likeliest is taken, when the decoder samples.
+_BEST_OF = 5
+# The first word of a window begins within its first second.
+_LATEST_START_STEPS = 50
+_PREPEND, _APPEND = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
+
+Row = Callable[[], StorageView]
 
 
 class FasterWhisperEngine:
-    """One model from the store, its workers sharing the cores."""
-
-    name = "faster-whisper"
-    languages = frozenset(_LANGUAGE_CODES)
+    """One model from the store; its workers share the weights and the cores."""
 
     def __init__(self, settings: AsrSettings) -> None:
         self._beam_size = settings.beam_size
-        self._model = WhisperModel(
+        self._shortest_frames = round(settings.shortest_window_seconds * FRAMES_PER_SECOND)
+        self._whisper = WhisperModel(
             str(Store(settings.models_dir).find(settings.model)),
             device=settings.device,
             compute_type=settings.compute_type,
-            cpu_threads=max(1, available_cpus() // settings.concurrency),
-            num_workers=settings.concurrency,
+            cpu_threads=settings.layout.threads,
+            num_workers=settings.layout.workers,
             local_files_only=True,
         )
+        self._model = self._whisper.model
+        self._tokenizer = cache(self._new_tokenizer)
+        self._suppressed = get_suppressed_tokens(self._tokenizer("en", "transcribe"), [-1])
         self._warm_up()
+
+    @property
+    def languages(self) -> frozenset[str]:
+        return frozenset(_LANGUAGE_CODES) if self._model.is_multilingual else frozenset({"en"})
+
+    def _new_tokenizer(self, language: str, task: str) -> Tokenizer:
+        return Tokenizer(self._whisper.hf_tokenizer, self._model.is_multilingual, task=task, language=language)
 
     def _warm_up(self) -> None:
         """One short inference, so that the first caller does not pay for what is made on first use."""
-        silence = np.zeros(SAMPLE_RATE_HZ, dtype=np.float32)
-        segments, _ = self._model.transcribe(silence, language="en", temperature=0, max_new_tokens=4)
-        for _ in segments:
-            pass
+        self.decode([self.prepare(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), Task("en"))])
 
-    def transcribe(self, samples: Samples, task: Task) -> Recognized:
-        segments, found = self._model.transcribe(
-            samples, language=task.language, beam_size=self._beam_size, word_timestamps=task.words
-        )
-        return Recognized(found.language, tuple(_segment(segment) for segment in segments))
+    def prepare(self, samples: Samples, task: Task) -> WhisperAttempt:
+        features = self._whisper.feature_extractor(samples).astype(np.float32, copy=False)
+        prompt = self._tokenizer("en", "transcribe").encode(f" {task.prompt.strip()}") if task.prompt else []
+        if not self._model.is_multilingual:
+            task = replace(task, language="en")
+        return WhisperAttempt(features, task, self._shortest_frames, previous=tuple(prompt))
+
+    def decode(self, batch: Sequence[WhisperAttempt]) -> Sequence[Recognized | WhisperAttempt]:
+        encoded = self._encoded(batch)
+        named = self._with_languages(batch, encoded)
+        answers = self._answers(named, encoded)
+        rows = [partial(_row, encoded, index) for index in range(len(batch))]
+        return [self._next(*one) for one in zip(named, answers, rows, strict=True)]
 
     def close(self) -> None:
-        self._model.model.unload_model()
+        self._model.unload_model()
+
+    def _encoded(self, batch: Sequence[WhisperAttempt]) -> StorageView:
+        kept = [attempt.encoded for attempt in batch if attempt.encoded is not None]
+        if kept:  # by their key, all of them or none
+            return StorageView.from_array(np.concatenate(kept))
+        return self._whisper.encode(np.stack([attempt.padded() for attempt in batch]))
+
+    def _with_languages(self, batch: Sequence[WhisperAttempt], encoded: StorageView) -> Sequence[WhisperAttempt]:
+        if all(attempt.task.language for attempt in batch):
+            return batch
+        likeliest = [row[0][0].strip("<|>") for row in self._model.detect_language(encoded)]
+        return [
+            replace(attempt, task=replace(attempt.task, language=attempt.task.language or language))
+            for attempt, language in zip(batch, likeliest, strict=True)
+        ]
+
+    def _tokenizer_of(self, task: Task) -> Tokenizer:
+        return self._tokenizer(task.language or "en", "translate" if task.translate else "transcribe")
+
+    def _answers(self, batch: Sequence[WhisperAttempt], encoded: StorageView) -> list[Answer]:
+        prompts = [self._whisper.get_prompt(self._tokenizer_of(one.task), list(one.prompt_tokens)) for one in batch]
+        first = batch[0]
+        results = self._model.generate(
+            encoded,
+            prompts,
+            max_length=min(self._whisper.max_length, len(prompts[0]) + first.most_tokens),
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_tokens=self._suppressed,
+            max_initial_timestamp_index=_LATEST_START_STEPS,
+            **self._search(first.temperature),
+        )
+        return [self._answer(attempt, result) for attempt, result in zip(batch, results, strict=True)]
+
+    def _search(self, temperature: float) -> dict[str, Any]:
+        if temperature > 0:
+            return {
+                "beam_size": 1,
+                "num_hypotheses": _BEST_OF,
+                "sampling_topk": 0,
+                "sampling_temperature": temperature,
+            }
+        return {"beam_size": self._beam_size, "patience": 1}
+
+    def _answer(self, attempt: WhisperAttempt, result: Any) -> Answer:
+        tokens = tuple(result.sequences_ids[0])
+        text = self._tokenizer_of(attempt.task).decode(list(tokens)).strip()
+        return Answer(
+            tokens,
+            # The score is a mean over the tokens; the reference counts the end of the text as one more.
+            avg_logprob=result.scores[0] * len(tokens) / (len(tokens) + 1),
+            compression_ratio=get_compression_ratio(text),
+            no_speech_prob=result.no_speech_prob,
+            temperature=attempt.temperature,
+            cut=len(tokens) >= attempt.most_tokens,
+        )
+
+    def _next(self, attempt: WhisperAttempt, answer: Answer, row: Row) -> Recognized | WhisperAttempt:
+        chosen = attempt.chosen(answer)
+        if chosen is None:
+            return attempt.warmer(answer, _on_cpu(row()))
+        if chosen.silent:
+            following = attempt.beyond(chosen, seek=attempt.seek + attempt.frames)
+        else:
+            following = self._spoken(attempt, chosen, row)
+        if following.ended:
+            return Recognized(attempt.task.language, following.found, following.cut)
+        return following
+
+    def _spoken(self, attempt: WhisperAttempt, answer: Answer, row: Row) -> WhisperAttempt:
+        """What follows an answer with words in it: its segments are kept, and the rest of the window is next."""
+        tokenizer, offset_seconds = self._tokenizer_of(attempt.task), attempt.seek / FRAMES_PER_SECOND
+        parts, seek, whole = self._whisper._split_segments_by_timestamps(
+            tokenizer,
+            list(answer.tokens),
+            offset_seconds,
+            attempt.frames,
+            attempt.frames / FRAMES_PER_SECOND,
+            attempt.seek,
+        )
+        last_seconds = attempt.last_speech_seconds
+        if attempt.task.words:
+            self._whisper.add_word_timestamps(
+                [parts], tokenizer, row(), attempt.frames, _PREPEND, _APPEND, last_speech_timestamp=last_seconds
+            )
+            ends = [word["end"] for part in parts for word in part["words"]]
+            if ends and ends[-1] > offset_seconds and not whole:
+                seek = round(ends[-1] * FRAMES_PER_SECOND)
+            last_seconds = ends[-1] if ends else last_seconds
+        segments = tuple(
+            _segment(part, tokenizer.decode(part["tokens"]), attempt.seek, answer)
+            for part in parts
+            if part["start"] != part["end"]
+        )
+        spoken = tuple(segment for segment in segments if segment.text)
+        # A decoder that names no time after the first would be asked the same again for ever.
+        seek = seek if seek > attempt.seek else attempt.seek + attempt.frames
+        return attempt.beyond(answer, seek=seek, segments=spoken, last_speech_seconds=last_seconds)
 
 
-def _segment(segment: WhisperSegment) -> Segment:
+def _segment(part: dict[str, Any], text: str, seek: int, answer: Answer) -> Segment:
     words = None
-    if segment.words is not None:
-        words = tuple(Word(word.start, word.end, word.word.strip(), word.probability) for word in segment.words)
-    return Segment(segment.start, segment.end, segment.text.strip(), words)
+    if "words" in part:
+        words = tuple(
+            Word(word["start"], word["end"], word["word"].strip(), float(word["probability"])) for word in part["words"]
+        )
+    decoded = Decoded(
+        seek,
+        tuple(part["tokens"]),
+        answer.temperature,
+        answer.avg_logprob,
+        answer.compression_ratio,
+        answer.no_speech_prob,
+    )
+    return Segment(part["start"], part["end"], text.strip(), words, decoded)
+
+
+def _row(encoded: StorageView, index: int) -> StorageView:
+    """One row of a batch; on a GPU a batch is copied back for it only when there is more than one."""
+    if encoded.shape[0] == 1:
+        return encoded
+    return StorageView.from_array(np.ascontiguousarray(_on_cpu(encoded)[index : index + 1]))
+
+
+def _on_cpu(encoded: StorageView) -> NDArray[np.float32]:
+    return np.array(encoded if encoded.device == "cpu" else encoded.to_device(Device.cpu))

@@ -113,6 +113,8 @@ class Join:
                         return
                     if name == "error":
                         raise from_envelope(503, json.loads(content))
+                    if name != "segment":
+                        continue
                     segment = SegmentEvent.model_validate_json(content)
                     if segment.text.strip():
                         yield segment

@@ -53,6 +53,9 @@ class Service:
         try:
             yield answer
         finally:
+            # What is still on its way there is not worth sending.
+            if answer.connection is not None and answer.connection.transport is not None:
+                answer.connection.transport.abort()
             answer.close()
 
     async def read(self, answer: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:

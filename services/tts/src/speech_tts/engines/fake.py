@@ -1,5 +1,6 @@
 """A sine for every word: deterministic, instant, no weights."""
 
+import re
 from collections.abc import Generator, Mapping
 
 import numpy as np
@@ -10,6 +11,8 @@ from speech_tts.settings import TtsSettings
 
 _FORMAT = AudioFormat(16_000)
 _WORD_SECONDS = 0.1
+# As in a real engine, dots and dashes alone have no sound.
+_WORD = re.compile(r"\S*\w\S*")
 
 
 class FakeEngine:
@@ -22,7 +25,7 @@ class FakeEngine:
 
     def synthesize(self, text: str, *, voice: str, speed: float) -> Generator[Pcm]:
         samples = np.arange(int(_WORD_SECONDS * _FORMAT.sample_rate_hz / speed)) / _FORMAT.sample_rate_hz
-        for word in text.split():
+        for word in _WORD.findall(text):
             hertz = 200 + 20 * len(word)
             wave = 8_000 * np.sin(2 * np.pi * hertz * samples)
             yield Pcm(wave.astype("<i2").tobytes(), _FORMAT)

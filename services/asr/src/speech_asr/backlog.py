@@ -1,0 +1,92 @@
+"""Audio that was let in and is not recognized yet: above a limit, what comes is refused before its body is read."""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+
+from starlette.datastructures import Headers
+
+from speech_asr.scheduler import Ticket
+from speech_core.errors import Overloaded
+
+# The lowest rate of a codec that is still speech; without a length, most requests are an utterance.
+_LEAST_BYTES_PER_SECOND = 4_000
+_UNKNOWN_SECONDS = 30.0
+# Of a new measurement of the throughput; a few batches are enough to follow the load.
+_WEIGHT = 0.2
+_LONGEST_WAIT_SECONDS = 600.0
+
+
+class Lease:
+    """The audio of one request: first estimated, then known, and less with each window that is done."""
+
+    def __init__(self, backlog: "Backlog", audio_seconds: float) -> None:
+        self._backlog = backlog
+        self._audio_seconds = audio_seconds
+        self._done_seconds = 0.0
+
+    @property
+    def remaining_seconds(self) -> float:
+        return max(0.0, self._audio_seconds - self._done_seconds)
+
+    def correct(self, audio_seconds: float) -> None:
+        """The length is known better now."""
+        self._audio_seconds = audio_seconds
+        self._backlog.count()
+
+    def done(self, audio_seconds: float) -> None:
+        """That much of it needs no more work."""
+        self._done_seconds += audio_seconds
+        self._backlog.count()
+
+
+class Backlog:
+    """
+    At most *limit_seconds* of audio inside; a request that finds nobody before it is let in whatever its length.
+
+    *queued_seconds* is what remains of all that is inside. Watches the scheduler for its throughput. Belongs to one
+    event loop.
+    """
+
+    def __init__(self, *, limit_seconds: float, longest_seconds: float, workers: int) -> None:
+        self.queued_seconds = 0.0
+        # Audio seconds a second; before anything was measured, as fast as it is spoken.
+        self.throughput = 1.0
+        self._limit_seconds = limit_seconds
+        self._longest_seconds = longest_seconds
+        self._workers = workers
+        self._leases: set[Lease] = set()
+
+    @contextmanager
+    def take(self, headers: Headers) -> Generator[Lease]:
+        """Hold a lease; raises `Overloaded` (queue_full) with the time after which there should be room."""
+        seconds = self._estimate(headers)
+        excess_seconds = self.queued_seconds + seconds - self._limit_seconds
+        if self._leases and excess_seconds > 0:
+            raise Overloaded(
+                f"{self.queued_seconds:.0f} s of audio wait to be recognized; try again",
+                retry_after_seconds=min(_LONGEST_WAIT_SECONDS, max(1.0, excess_seconds / self.throughput)),
+            )
+        lease = Lease(self, seconds)
+        self._leases.add(lease)
+        self.count()
+        try:
+            yield lease
+        finally:
+            self._leases.remove(lease)
+            self.count()
+
+    def count(self) -> None:
+        self.queued_seconds = sum(lease.remaining_seconds for lease in self._leases)
+
+    def started(self, batch: Sequence[Ticket], *, waited_seconds: Sequence[float]) -> None:
+        """Waiting says nothing of the throughput."""
+
+    def ended(self, batch: Sequence[Ticket], *, compute_seconds: float) -> None:
+        seconds = sum(ticket.audio_seconds for ticket in batch)
+        measured = self._workers * seconds / max(compute_seconds, 1e-3)
+        self.throughput += _WEIGHT * (measured - self.throughput)
+
+    def _estimate(self, headers: Headers) -> float:
+        length = headers.get("content-length", "")
+        seconds = int(length) / _LEAST_BYTES_PER_SECOND if length.isdigit() else _UNKNOWN_SECONDS
+        return min(seconds, self._longest_seconds)

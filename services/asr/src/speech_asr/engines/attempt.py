@@ -1,0 +1,159 @@
+"""
+One window's way through Whisper: what is asked next, and when an answer is good enough.
+
+The rules (seek loop, temperature fallback, thresholds and their values) are those of openai-whisper's `transcribe.py`.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speech_asr.engines import Task
+from speech_asr.segments import FRAMES_PER_SECOND, Segment
+
+Features = NDArray[np.float32]
+
+# What the model was trained on; a window is never longer.
+FULL_FRAMES = 30 * FRAMES_PER_SECOND
+# Whisper needs some silence to see that the speech has ended; windows grow in steps, so that few sizes share batches.
+_PADDING_FRAMES = FRAMES_PER_SECOND
+_STEP_FRAMES = 10 * FRAMES_PER_SECOND
+
+_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+_MOST_COMPRESSED = 2.4
+_LEAST_LOGPROB = -1.0
+_SILENT_PROBABILITY = 0.6
+_PROMPT_RESET_TEMPERATURE = 0.5
+# Half of the model's context for what came before, half for what comes; fast speech is 8 tokens a second.
+PROMPT_TOKENS = 223
+_ANSWER_TOKENS = 224
+_TOKENS_PER_SECOND = 10
+_TOKENS_AT_LEAST = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the decoder said to one attempt; *cut* when it ran into its bound."""
+
+    tokens: tuple[int, ...]
+    avg_logprob: float
+    compression_ratio: float
+    no_speech_prob: float
+    temperature: float
+    cut: bool
+
+    @property
+    def silent(self) -> bool:
+        return self.no_speech_prob > _SILENT_PROBABILITY and self.avg_logprob <= _LEAST_LOGPROB
+
+    @property
+    def failed(self) -> bool:
+        if self.no_speech_prob > _SILENT_PROBABILITY and self.avg_logprob < _LEAST_LOGPROB:
+            return False
+        return self.compression_ratio > _MOST_COMPRESSED or self.avg_logprob < _LEAST_LOGPROB
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WhisperAttempt:
+    """
+    The next call of the model for one window.
+
+    *features* (mels x frames) are those of the whole window, *seek* the frame that this call begins at; *encoded* is
+    kept from the attempt before when only the temperature has changed.
+    """
+
+    features: Features
+    task: Task
+    shortest_frames: int = FULL_FRAMES
+    seek: int = 0
+    previous: tuple[int, ...] = ()
+    step: int = 0
+    tried: tuple[Answer, ...] = ()
+    encoded: NDArray[np.float32] | None = None
+    found: tuple[Segment, ...] = ()
+    last_speech_seconds: float = 0.0
+    cut: bool = False
+
+    @property
+    def key(self) -> Hashable:
+        """CTranslate2 wants one shape, prompts of one length, one temperature and one bound in a call."""
+        return self.padded_frames, len(self.prompt_tokens), self.temperature, self.encoded is None
+
+    @property
+    def content_frames(self) -> int:
+        """Frames of audio; the last column of the features is the padding of the transform."""
+        return self.features.shape[-1] - 1
+
+    @property
+    def frames(self) -> int:
+        """Frames of audio that this call covers."""
+        return min(FULL_FRAMES, self.content_frames - self.seek)
+
+    @property
+    def padded_frames(self) -> int:
+        """Frames of the tensor: a shorter one costs much less, a tight one costs words."""
+        steps = -(-(self.frames + _PADDING_FRAMES) // _STEP_FRAMES)
+        return min(FULL_FRAMES, max(self.shortest_frames, steps * _STEP_FRAMES))
+
+    @property
+    def prompt_tokens(self) -> tuple[int, ...]:
+        return self.previous[-PROMPT_TOKENS:]
+
+    @property
+    def temperatures(self) -> tuple[float, ...]:
+        return (self.task.temperature,) if self.task.temperature else _TEMPERATURES
+
+    @property
+    def temperature(self) -> float:
+        return self.temperatures[self.step]
+
+    @property
+    def most_tokens(self) -> int:
+        """The bound of an answer: a loop must not hold a batch for long."""
+        seconds = self.padded_frames // FRAMES_PER_SECOND
+        return min(_ANSWER_TOKENS, _TOKENS_AT_LEAST + _TOKENS_PER_SECOND * seconds)
+
+    @property
+    def ended(self) -> bool:
+        return self.seek >= self.content_frames
+
+    def padded(self) -> Features:
+        """Mels x `padded_frames`: the frames of this call, and zeros after them."""
+        part = self.features[:, self.seek : self.seek + self.frames]
+        return np.pad(part, ((0, 0), (0, self.padded_frames - part.shape[1])))
+
+    def chosen(self, answer: Answer) -> Answer | None:
+        """The answer to go on with; None when the next temperature has to be tried."""
+        if not answer.failed:
+            return answer
+        if self.step + 1 < len(self.temperatures):
+            return None
+        tried = (*self.tried, answer)
+        best = max(
+            [one for one in tried if one.compression_ratio <= _MOST_COMPRESSED] or tried,
+            key=lambda one: one.avg_logprob,
+        )
+        return replace(best, temperature=answer.temperature)
+
+    def warmer(self, answer: Answer, encoded: NDArray[np.float32]) -> "WhisperAttempt":
+        """The same frames at the next temperature, after *answer* has failed."""
+        return replace(self, step=self.step + 1, tried=(*self.tried, answer), encoded=encoded)
+
+    def beyond(
+        self, answer: Answer, *, seek: int, segments: tuple[Segment, ...] = (), last_speech_seconds: float | None = None
+    ) -> "WhisperAttempt":
+        """The frames after those that *answer* was about; what was said becomes the prompt."""
+        said = tuple(token for part in segments if part.decoded for token in part.decoded.tokens)
+        return replace(
+            self,
+            seek=seek,
+            previous=() if answer.temperature > _PROMPT_RESET_TEMPERATURE else (*self.previous, *said),
+            step=0,
+            tried=(),
+            encoded=None,
+            found=(*self.found, *segments),
+            last_speech_seconds=self.last_speech_seconds if last_speech_seconds is None else last_speech_seconds,
+            cut=self.cut or answer.cut,
+        )
