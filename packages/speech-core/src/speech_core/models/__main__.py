@@ -5,16 +5,19 @@ import os
 import sys
 from pathlib import Path
 
-from speech_core.models import ModelError
+from speech_core.models import ArchiveError, ModelError
 from speech_core.models.catalog import catalog
 from speech_core.models.store import Store
 
 _DEFAULT_ROOT = "~/.cache/kubespeech/models"
+# What was given cannot be used; `kubespeech` says it with the same code.
+_UNUSABLE = 2
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m speech_core.models", description=__doc__)
-    parser.add_argument("--root", type=Path, default=Path(os.environ.get("MODELS_DIR", _DEFAULT_ROOT)))  # noqa: TID251 - a program of its own
+    root = os.environ.get("MODELS_DIR") or _DEFAULT_ROOT  # noqa: TID251 - a program of its own
+    parser.add_argument("--root", type=Path, default=Path(root))
     parser.add_argument("--catalog", type=Path, help="a YAML file with models of your own")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("list")
@@ -29,7 +32,7 @@ def main() -> int:
         _run(arguments)
     except ModelError as error:
         sys.stderr.write(f"error: {error}\n")
-        return 1
+        return _UNUSABLE if isinstance(error, ArchiveError) else 1
     return 0
 
 

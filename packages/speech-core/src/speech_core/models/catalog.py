@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from speech_core.models import ModelError
 
@@ -105,6 +105,16 @@ _BUILT_IN = (
 )
 
 
+def _plain(name: str) -> str:
+    """A name becomes a folder or a file: none leads elsewhere, and none begins as the store's own do."""
+    if not name.isprintable() or not name or name.startswith(".") or "/" in name or "\\" in name:
+        raise ValueError("a name must be printable, without slashes and without a dot at its beginning")
+    return name
+
+
+_Name = Annotated[str, AfterValidator(_plain)]
+
+
 class _FileEntry(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -118,10 +128,10 @@ class _ModelEntry(BaseModel):
 
     kind: Literal["asr", "tts"]
     licence: str = "unknown"
-    files: dict[str, _FileEntry]
+    files: Annotated[dict[_Name, _FileEntry], Field(min_length=1)]
 
 
-_ENTRIES = TypeAdapter(dict[str, _ModelEntry])
+_ENTRIES = TypeAdapter(dict[_Name, _ModelEntry])
 
 
 def catalog(extra: Path | None = None) -> Mapping[str, Model]:
@@ -136,9 +146,21 @@ def catalog(extra: Path | None = None) -> Mapping[str, Model]:
         return models
     try:
         entries = _ENTRIES.validate_python(yaml.safe_load(extra.read_text(encoding="utf-8")) or {})
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise ModelError(f"the catalogue {extra} cannot be read: {' '.join(str(error).split())}") from None
+    except (OSError, yaml.YAMLError, ValueError) as error:
+        raise ModelError(f"the catalogue {extra} cannot be read: {_reason(error)}") from None
     return models | {name: _added(name, entry) for name, entry in entries.items()}
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case ValidationError():
+            first = error.errors(include_url=False)[0]
+            reason = f"{'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"
+        case OSError(strerror=str(reason)):
+            pass
+        case _:
+            reason = str(error)
+    return " ".join(reason.split())
 
 
 def _added(name: str, entry: _ModelEntry) -> Model:

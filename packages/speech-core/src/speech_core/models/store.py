@@ -10,11 +10,12 @@ import tempfile
 import zlib
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from speech_core.models import ArchiveError, ModelError
 from speech_core.models.catalog import Model, ModelFile, catalog
-from speech_core.models.sources import get
+from speech_core.models.sources import SILENCE_SECONDS, get
 
 # Written last into a model's folder: the hashes that were verified there.
 _MARKER = ".verified.json"
@@ -46,14 +47,16 @@ class Store:
         *,
         models: Mapping[str, Model] | None = None,
         free_bytes: FreeBytes = _disk_free_bytes,
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
         self.root = root
         self._models = catalog() if models is None else models
         self._free_bytes = free_bytes
+        self._silence_seconds = silence_seconds
 
     def find(self, name: str) -> Path:
         """The folder of a model that is there, by catalogue name or as a path of the user's own."""
-        if Path(name).is_dir() and (name not in self._models or "/" in name):
+        if self._is_own_folder(name):
             return Path(name)
         model = self._known(name)
         folder = self.root / name
@@ -67,7 +70,7 @@ class Store:
 
     def fetch(self, name: str, *, progress: Progress = _no_progress) -> Path:
         """The folder of a model, downloaded first where it is not there yet."""
-        if Path(name).is_dir() and (name not in self._models or "/" in name):
+        if self._is_own_folder(name):
             return Path(name)
         model = self._known(name)
         folder = self.root / name
@@ -83,10 +86,16 @@ class Store:
         return folder
 
     def export_to(self, archive: Path, names: Iterable[str]) -> None:
-        """Write models into one tar file, for a network without internet."""
-        with tarfile.open(archive, "w") as tar:
-            for name in names:
-                tar.add(self.find(name), arcname=name)
+        """Write models of the catalogue into one tar file, for a network without internet."""
+        models = [self._known(name) for name in dict.fromkeys(names)]
+        folders = [self.find(model.name) for model in models]
+        try:
+            with tarfile.open(archive, "w", dereference=True) as tar:
+                for model, folder in zip(models, folders, strict=True):
+                    for file in model.files:
+                        tar.add(folder / file.name, arcname=f"{model.name}/{file.name}")
+        except OSError as error:
+            raise ModelError(f"{archive} cannot be exported: {error.strerror or error}") from None
 
     def import_from(self, archive: Path) -> list[str]:
         """
@@ -111,9 +120,13 @@ class Store:
             raise ArchiveError(f"{archive} holds no model")
         for model in models:
             _verify(staging / model.name, model)
+            _refuse_others(staging / model.name, model)
         for model in models:
             self._swap(staging / model.name, model)
         return [model.name for model in models]
+
+    def _is_own_folder(self, name: str) -> bool:
+        return bool(name) and name not in self._models and Path(name).is_dir()
 
     def _known(self, name: str) -> Model:
         if name not in self._models:
@@ -130,10 +143,11 @@ class Store:
         with self._staging() as staging:
             folder = staging / model.name
             folder.mkdir()
+            receive = partial(get, workspace=staging, silence_seconds=self._silence_seconds)
             done_bytes = 0
             for file in model.files:
                 _fetch_file(
-                    file, folder, staging, lambda n, base=done_bytes: progress(model.name, base + n, model.size_bytes)
+                    file, folder, receive, lambda n, base=done_bytes: progress(model.name, base + n, model.size_bytes)
                 )
                 done_bytes += file.size_bytes
             _verify(folder, model)
@@ -172,24 +186,32 @@ class Store:
             yield Path(folder)
 
 
-def _fetch_file(file: ModelFile, folder: Path, workspace: Path, received: Callable[[int], None]) -> None:
-    """Try the sources in turn; the last one's reason is the one that is told, unless a file was corrupt."""
+def _fetch_file(file: ModelFile, folder: Path, receive: Callable[..., None], received: Callable[[int], None]) -> None:
+    """Try the sources in turn; when all fail, every one's reason is told."""
     reasons: list[str] = []
     for source in file.sources:
-        so_far = [0]
-
-        def count(part_bytes: int, so_far: list[int] = so_far) -> None:
-            so_far[0] += part_bytes
-            received(so_far[0])
-
         try:
-            get(source, folder / file.name, workspace=workspace, received=count)
+            receive(source, folder / file.name, received=_counting(file, received))
             _check(folder / file.name, file)
         except ModelError as error:
             reasons.append(str(error))
             continue
         return
     raise ModelError(f"{file.name} cannot be fetched: {'; '.join(reasons)}")
+
+
+def _counting(file: ModelFile, received: Callable[[int], None]) -> Callable[[int], None]:
+    """Adds up the parts of one source, and stops it when it sends more than the file holds."""
+    so_far_bytes = 0
+
+    def count(part_bytes: int) -> None:
+        nonlocal so_far_bytes
+        so_far_bytes += part_bytes
+        if so_far_bytes > file.size_bytes:
+            raise ModelError(f"corrupt download of {file.name}: more than {file.size_bytes} bytes")
+        received(so_far_bytes)
+
+    return count
 
 
 def _verify(folder: Path, model: Model) -> None:
@@ -199,7 +221,20 @@ def _verify(folder: Path, model: Model) -> None:
         _check(folder / file.name, file)
 
 
+def _refuse_others(folder: Path, model: Model) -> None:
+    """What nobody verified would be placed, and perhaps loaded, with the rest; a link may lead to anything."""
+    expected = {file.name for file in model.files} | {_MARKER}
+    if folder.is_symlink():
+        raise ModelError(f"{model.name} is a link, must be a folder")
+    for path in sorted(folder.iterdir()):
+        if path.name not in expected or path.is_symlink() or not path.is_file():
+            raise ModelError(f"{model.name}: {path.name} is no file of this model")
+
+
 def _check(path: Path, file: ModelFile) -> None:
+    size_bytes = path.stat().st_size
+    if size_bytes != file.size_bytes:
+        raise ModelError(f"corrupt download of {file.name}: {size_bytes} bytes, must be {file.size_bytes}")
     with path.open("rb") as opened:
         found = hashlib.file_digest(opened, "sha256").hexdigest()
     if found != file.sha256:
