@@ -247,7 +247,7 @@ def test_a_folder_with_the_name_of_a_model_is_not_taken_for_it(tmp_path: Path, r
         Store(root, models=model(file("weights.bin", WEIGHTS, NOBODY))).find("joe")
 
 
-@pytest.mark.parametrize("name", ["jo", "", "/nowhere/joe", "../joe"])
+@pytest.mark.parametrize("name", ["jo", "", "/nowhere/joe", "../joe", "a\nb", "a\0b", "a" * 300])
 def test_an_unknown_model_is_one_line_with_the_known_ones(root: Path, name: str) -> None:
     models = model(file("a", VOICE, NOBODY)) | model(file("a", VOICE, NOBODY), name="ann")
 
@@ -345,6 +345,7 @@ def archive_of(tmp_path: Path, *members: tuple[str, bytes]) -> Path:
         ([("ann", b"")], r"ann: weights\.bin is missing"),
         ([("bob/weights.bin", WEIGHTS)], "no model 'bob' in the catalogue; known: ann, joe"),
         ([(".lock", b"")], r"no model '\.lock' in the catalogue"),
+        ([("joe/\xfc\0", b"")], "is no archive of models, or is damaged"),
         ([("../ann/weights.bin", WEIGHTS)], "is no archive of models, or is damaged"),
         ([("joe/../../ann/weights.bin", WEIGHTS)], "is no archive of models, or is damaged"),
     ],

