@@ -76,9 +76,10 @@ def silence(seconds: float) -> np.ndarray:
 
 
 def wav(*parts: np.ndarray) -> bytes:
+    """Samples, or rows of a sample a channel."""
     out = io.BytesIO()
     with wave.open(out, "wb") as file:
-        file.setnchannels(1)
+        file.setnchannels(parts[0].shape[1] if parts[0].ndim > 1 else 1)
         file.setsampwidth(2)
         file.setframerate(RATE_HZ)
         file.writeframes(np.concatenate(parts).tobytes())
@@ -118,3 +119,14 @@ def live(serve: Callable[..., LiveServer]) -> LiveServer:
 def clip() -> bytes:
     """A few seconds of human speech in the public domain."""
     return (Path(__file__).parent / "data/ljspeech.flac").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def make_wav() -> Callable[..., bytes]:
+    return wav
+
+
+@pytest.fixture(scope="session")
+def speech() -> bytes:
+    """A second that counts as speech to the fake engine: two words."""
+    return wav(tone(1))

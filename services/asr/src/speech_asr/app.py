@@ -8,11 +8,11 @@ from typing import Any
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 
-from speech_asr import routes
 from speech_asr.backlog import Backlog
 from speech_asr.engines import Attempt, Engine
 from speech_asr.metrics import RecognitionMetrics
 from speech_asr.pipeline import Pipeline
+from speech_asr.routes import openai, stt
 from speech_asr.scheduler import Decode, Scheduler
 from speech_asr.segments import Recognized
 from speech_asr.settings import AsrSettings
@@ -28,7 +28,7 @@ def create_app(settings: AsrSettings | None = None, *, engine: Engine | None = N
     """Build the service; a test passes its own *engine*."""
     settings = settings or AsrSettings()
     layout = settings.layout
-    operations = (routes.operation(settings.max_audio_bytes),)
+    operations = (stt.operation(settings.max_audio_bytes), *openai.OPERATIONS)
     shell = shell_for("asr", settings, [operation.name for operation in operations])
     metrics = RecognitionMetrics(shell.metrics.registry, engine=settings.engine, model=settings.model)
     backlog = Backlog(
@@ -55,11 +55,11 @@ def create_app(settings: AsrSettings | None = None, *, engine: Engine | None = N
         metrics.observe_queue(windows=lambda: scheduler.waiting, audio_seconds=lambda: backlog.queued_seconds)
         try:
             async with scheduler.running():
-                yield {"pipeline": Pipeline(loaded, scheduler, settings, shell.metrics)}
+                yield {"pipeline": Pipeline(loaded, scheduler, settings, shell.metrics), "settings": settings}
         finally:
             loaded.close()
 
-    return build(shell=shell, operations=operations, routers=[routes.router], resources=resources)
+    return build(shell=shell, operations=operations, routers=[stt.router, openai.router], resources=resources)
 
 
 def _load(settings: AsrSettings) -> Engine:

@@ -1,11 +1,10 @@
 """What is known of one recording while it is being recognized."""
 
-from collections.abc import Generator
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
 
 import anyio
 
-from speech_asr import render
 from speech_asr.backlog import Lease
 from speech_asr.coverage import Coverage
 from speech_asr.engines import Task
@@ -13,16 +12,57 @@ from speech_asr.scheduler import Share
 from speech_asr.segments import Recognized, Segment
 from speech_asr.vad import Window
 from speech_core.codec.decode import Header, RawAudio
-from speech_core.contracts.transcription import DoneEvent, ProgressEvent, SegmentEvent
 from speech_core.errors import Unavailable
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What the caller says of the audio; *raw* when it has no container."""
+    """What the caller says of the audio; *raw* when it has no container, *multichannel* when each channel is heard."""
 
     task: Task
     raw: RawAudio | None = None
+    multichannel: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A segment, recognized just now; *final* when it is known that none follows."""
+
+    segment: Segment
+    language: str | None
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the recognition is; *audio_seconds* where the file's header tells how long it is."""
+
+    processed_seconds: float
+    audio_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All that was recognized; *coverage* is that of all channels together."""
+
+    segments: Sequence[Segment]
+    language: str | None
+    duration_seconds: float
+    coverage: Coverage
+
+
+Event = Heard | Progress | Whole
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request: its audio, its share of the engine, and how many channels of it are heard one by one."""
+
+    recording: Recording
+    lease: Lease
+    channels: int = 1
+    share: Share = field(default_factory=Share)
+    started_seconds: float = field(default_factory=anyio.current_time)
 
 
 def failed(outcome: Recognized | None) -> bool:
@@ -31,15 +71,15 @@ def failed(outcome: Recognized | None) -> bool:
 
 
 class Hearing:
-    """Takes the windows of a recording in order; gives the events of each, and at the end the whole."""
+    """Takes the windows of a recording, or of one *channel* of it, in order; gives what each of them tells."""
 
-    def __init__(self, recording: Recording, lease: Lease) -> None:
-        self.task = recording.task
-        self.lease = lease
-        self.share = Share()
-        self.started_seconds = anyio.current_time()
-        self._coverage = Coverage()
-        self._found: list[Segment] = []
+    def __init__(self, visit: Visit, channel: int | None = None) -> None:
+        self.visit = visit
+        self.task = visit.recording.task
+        self.channel = channel
+        self.coverage = Coverage()
+        self.found: list[Segment] = []
+        self.processed_seconds = 0.0
         self._announced_seconds: float | None = None
 
     @property
@@ -51,32 +91,41 @@ class Hearing:
         """The file's header was read; called from another thread."""
         self._announced_seconds = header.seconds or None
 
-    def take(self, window: Window, outcome: Recognized | None) -> Generator[SegmentEvent | ProgressEvent]:
-        """Count the window and tell what was said in it; *outcome* None when the engine failed on it."""
-        self._coverage.add(Coverage.of(window, failed=failed(outcome)))
-        self.lease.done(window.seconds)
-        segments = self._segments(window, outcome)
-        for index, segment in enumerate(segments):
-            self._found.append(segment)
-            final = window.is_last and index == len(segments) - 1
-            yield render.segment_event(segment, self.language, final=final)
-        yield ProgressEvent(processed_seconds=round(window.end_seconds, 3), audio_seconds=self._announced_seconds)
-
     def meet(self, window: Window) -> None:
         """A window was cut: the last one, or the header, tells how long the whole is."""
-        if window.is_last:
-            self.lease.correct(window.end_seconds)
-        elif self._announced_seconds is not None:
-            self.lease.correct(self._announced_seconds)
+        whole_seconds = window.end_seconds if window.is_last else self._announced_seconds
+        if whole_seconds is not None:
+            self.visit.lease.correct(whole_seconds * self.visit.channels)
+
+    def take(self, window: Window, outcome: Recognized | None) -> Generator[Heard | Progress]:
+        """Count the window and tell what was said in it; *outcome* None when the engine failed on it."""
+        self.coverage.add(Coverage.of(window, failed=failed(outcome)))
+        self.visit.lease.done(window.seconds)
+        self.processed_seconds = window.end_seconds
+        segments = self._segments(window, outcome)
+        for index, segment in enumerate(segments):
+            self.found.append(segment)
+            final = window.is_last and index == len(segments) - 1 and self.visit.channels == 1
+            yield Heard(segment, self.language, final)
+        yield Progress(window.end_seconds, self._announced_seconds)
 
     def _segments(self, window: Window, outcome: Recognized | None) -> list[Segment]:
         if outcome is None:
             return []
         self.task = replace(self.task, language=self.task.language or outcome.language)
-        return [part.shifted(window.start_seconds, end_seconds=window.end_seconds) for part in outcome.segments]
+        shifted = [part.shifted(window.start_seconds, end_seconds=window.end_seconds) for part in outcome.segments]
+        return [replace(part, channel=self.channel) for part in shifted]
 
-    def done(self) -> DoneEvent:
-        """The whole; raises `Unavailable` (engine_failed) when there was speech and none of it was recognized."""
-        if self._coverage.failed_samples and not self._coverage.transcribed_samples and not self._found:
-            raise Unavailable("the engine failed on this audio", code="engine_failed")
-        return DoneEvent(**render.transcription(self._found, self.language, self._coverage).model_dump())
+
+def whole(hearings: Sequence[Hearing]) -> Whole:
+    """The sum of all channels; raises `Unavailable` (engine_failed) when there was speech and no word of it."""
+    coverage = Coverage()
+    for hearing in hearings:
+        coverage.add(hearing.coverage)
+    segments = sorted(
+        (segment for hearing in hearings for segment in hearing.found), key=lambda segment: segment.start_seconds
+    )
+    if coverage.failed_samples and not coverage.transcribed_samples and not segments:
+        raise Unavailable("the engine failed on this audio", code="engine_failed")
+    language = next((hearing.language for hearing in hearings if hearing.language), None)
+    return Whole(segments, language, max(hearing.coverage.audio_seconds for hearing in hearings), coverage)

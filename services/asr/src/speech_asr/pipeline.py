@@ -5,8 +5,9 @@ bytes - spool - decode - vad - scheduler.submit - engine - segments - render
 """
 
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from contextlib import AsyncExitStack, aclosing
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -16,22 +17,19 @@ from anyio import CapacityLimiter, to_thread
 from speech_asr.backlog import Lease
 from speech_asr.coverage import Coverage
 from speech_asr.engines import Engine
-from speech_asr.hearing import Hearing, Recording, failed
+from speech_asr.hearing import Event, Hearing, Recording, Visit, failed, whole
 from speech_asr.scheduler import Scheduler, Ticket
 from speech_asr.segments import Recognized
 from speech_asr.settings import AsrSettings
 from speech_asr.spool import Spool
 from speech_asr.vad import HEARD, Window, detector_for, windows
 from speech_core.codec.decode import DecodeLimits
-from speech_core.codec.isolation import decode_isolated
-from speech_core.contracts.transcription import DoneEvent, ProgressEvent, SegmentEvent
-from speech_core.errors import DeadlineExceeded
+from speech_core.codec.isolation import decode_isolated, probe_isolated
+from speech_core.errors import DeadlineExceeded, InvalidRequest
 from speech_core.pipeline.pull import pull
 from speech_core.service.metrics import Metrics
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
-Event = SegmentEvent | ProgressEvent | DoneEvent
 
 # Decoded bytes a second of the richest form that is taken seriously: 48 kHz, 7.1 channels, 32 bits.
 _RICHEST_BYTES_PER_SECOND = 48_000 * 8 * 4
@@ -54,22 +52,67 @@ class Pipeline:
         self._deadline_seconds = settings.deadline_seconds
         self._listeners = CapacityLimiter(max(4, _LISTENERS_PER_WORKER * settings.layout.workers))
 
-    async def recognize(self, body: AsyncIterable[bytes], recording: Recording, lease: Lease) -> AsyncGenerator[Event]:
-        """Each segment once its window is recognized, at the end the whole. *body* is read before anything is sent."""
-        async with self._spool.receive(body) as path, aclosing(self._heard(path, recording, lease)) as events:
-            async for event in events:
-                yield event
+    async def recognize(
+        self, body: AsyncIterable[bytes], recording: Callable[[], Recording], lease: Lease
+    ) -> AsyncGenerator[Event]:
+        """
+        Each segment once its window is recognized, at the end the whole.
 
-    async def _heard(self, path: Path, recording: Recording, lease: Lease) -> AsyncGenerator[Event]:
-        hearing = Hearing(recording, lease)
-        decoded = decode_isolated(path, HEARD, limits=self._limits, raw=recording.raw, on_header=hearing.announce)
+        *body* is read before anything is sent; *recording* is called once it has been, since a form may say after
+        its file what is to be done with it.
+        """
+        async with self._spool.receive(body) as path:
+            visit = Visit(recording(), lease)
+            hearings = await self._hearings(path, visit)
+            async with aclosing(self._in_step(path, hearings)) as events:
+                async for event in events:
+                    yield event
+            yield whole(hearings)
+
+    async def _hearings(self, path: Path, visit: Visit) -> list[Hearing]:
+        """One for the file, or one for each of its channels."""
+        if not visit.recording.multichannel:
+            return [Hearing(visit)]
+        probe = partial(probe_isolated, path, limits=self._limits, raw=visit.recording.raw)
+        header = await to_thread.run_sync(probe, limiter=self._listeners)
+        if header.channels < 2:
+            raise InvalidRequest(
+                "`multichannel` needs audio of two channels or more; this has one",
+                code="single_channel",
+                param="multichannel",
+            )
+        visit.channels = header.channels
+        return [Hearing(visit, channel) for channel in range(header.channels)]
+
+    async def _in_step(self, path: Path, hearings: Sequence[Hearing]) -> AsyncGenerator[Event]:
+        """The events of all hearings, the one that is behind first."""
+        async with AsyncExitStack() as stack:
+            waiting = {
+                hearing: await stack.enter_async_context(aclosing(self._heard(path, hearing))) for hearing in hearings
+            }
+            while waiting:
+                hearing = min(waiting, key=lambda hearing: hearing.processed_seconds)
+                event = await anext(waiting[hearing], None)
+                if event is None:
+                    del waiting[hearing]
+                else:
+                    yield event
+
+    async def _heard(self, path: Path, hearing: Hearing) -> AsyncGenerator[Event]:
+        decoded = decode_isolated(
+            path,
+            HEARD,
+            limits=self._limits,
+            raw=hearing.visit.recording.raw,
+            channel=hearing.channel,
+            on_header=hearing.announce,
+        )
         cut = pull(windows(decoded, self._detect), limiter=self._listeners)
         async with aclosing(self._recognized(cut, hearing)) as recognized:
             async for window, outcome in recognized:
                 self._count(window, outcome)
                 for event in hearing.take(window, outcome):
                     yield event
-        yield hearing.done()
 
     async def _recognized(
         self, cut: AsyncGenerator[Window], hearing: Hearing
@@ -96,7 +139,10 @@ class Pipeline:
             return None
         attempt = await to_thread.run_sync(self.engine.prepare, window.samples, hearing.task, limiter=self._listeners)
         return self._scheduler.submit(
-            attempt, hearing.share, audio_seconds=window.seconds, remaining_seconds=hearing.lease.remaining_seconds
+            attempt,
+            hearing.visit.share,
+            audio_seconds=window.seconds,
+            remaining_seconds=hearing.visit.lease.remaining_seconds,
         )
 
     async def _outcome(
@@ -105,7 +151,7 @@ class Pipeline:
         """What the engine made of the window: None when it failed, which is counted and not hidden."""
         if ticket is None:
             return window, Recognized(None, ())
-        deadline_seconds = hearing.started_seconds + self._deadline_seconds + 2 * window.end_seconds
+        deadline_seconds = hearing.visit.started_seconds + self._deadline_seconds + 2 * window.end_seconds
         try:
             with anyio.fail_after(max(0.0, deadline_seconds - anyio.current_time())):
                 return window, await self._scheduler.result(ticket)

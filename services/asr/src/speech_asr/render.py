@@ -1,9 +1,7 @@
-"""What was recognized, in the words of the wire."""
-
-from collections.abc import Sequence
+"""What was recognized, in the words of `POST /api/stt/bytes`."""
 
 from speech_asr import segments as values
-from speech_asr.coverage import Coverage
+from speech_asr.hearing import Heard, Progress, Whole
 from speech_asr.vad import SAMPLE_RATE_HZ
 from speech_core.contracts import transcription as wire
 
@@ -25,24 +23,35 @@ def segment(value: values.Segment) -> wire.Segment:
         end_ms=_milliseconds(value.end_seconds),
         text=value.text,
         words=words,
+        channel=value.channel,
     )
 
 
-def segment_event(value: values.Segment, language: str | None, *, final: bool) -> wire.SegmentEvent:
-    return wire.SegmentEvent(**segment(value).model_dump(), language=language, final=final)
+def event(value: Heard | Progress | Whole) -> wire.SegmentEvent | wire.ProgressEvent | wire.DoneEvent:
+    """The server-sent event of what happened."""
+    match value:
+        case Heard():
+            told = segment(value.segment).model_dump()
+            return wire.SegmentEvent(**told, language=value.language, final=value.final)
+        case Progress():
+            return wire.ProgressEvent(
+                processed_seconds=round(value.processed_seconds, 3), audio_seconds=value.audio_seconds
+            )
+        case Whole():
+            return wire.DoneEvent(**transcription(value).model_dump())
 
 
-def transcription(found: Sequence[values.Segment], language: str | None, coverage: Coverage) -> wire.Transcription:
+def transcription(whole: Whole) -> wire.Transcription:
     return wire.Transcription(
-        text=values.joined(found),
-        language=language,
-        duration_seconds=round(coverage.audio_seconds, 6),
-        segments=[segment(value) for value in found],
+        text=values.joined(whole.segments),
+        language=whole.language,
+        duration_seconds=round(whole.duration_seconds, 6),
+        segments=[segment(value) for value in whole.segments],
         coverage=wire.Coverage(
-            audio_seconds=_seconds(coverage.audio_samples),
-            transcribed_seconds=_seconds(coverage.transcribed_samples),
-            silent_seconds=_seconds(coverage.silent_samples),
-            failed_seconds=_seconds(coverage.failed_samples),
+            audio_seconds=_seconds(whole.coverage.audio_samples),
+            transcribed_seconds=_seconds(whole.coverage.transcribed_samples),
+            silent_seconds=_seconds(whole.coverage.silent_samples),
+            failed_seconds=_seconds(whole.coverage.failed_samples),
         ),
     )
 

@@ -33,6 +33,10 @@ class AsrSettings(ServiceSettings):
     seats: int = Field(default=64, ge=1, description="requests inside, waiting ones included; one more is refused")
     engine: str = Field(default="faster-whisper", description="an installed engine, by name")
     model: str = Field(default="whisper-base", description="catalogue name or folder of the engine's model")
+    model_aliases: tuple[str, ...] = Field(
+        default=("whisper-1", "gpt-4o-*transcribe*", "gpt-transcribe"),
+        description="names (with * for anything) by which OpenAI's clients ask for the model",
+    )
     device: str = "cpu"
     compute_type: str = Field(default="int8", description="int8 on a CPU, float16 on a GPU")
     beam_size: int = Field(default=5, ge=1)

@@ -7,6 +7,7 @@ import multiprocessing.forkserver
 import resource
 import signal
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -29,6 +30,9 @@ _STALL_SECONDS = 60.0
 
 # A chunk is about a second; a child that claims more is not ours any more.
 _MESSAGE_BYTES = 1 << 26
+
+# Nothing is made of the samples of a file that is only asked for its header.
+_PROBED = AudioFormat(16_000)
 
 _HEADER, _SAMPLES, _ERROR, _END = b"h", b"s", b"e", b"."
 
@@ -66,13 +70,30 @@ def decode_isolated(
     The pipe between the two is the back-pressure: the child decodes about a second ahead. Closing the generator
     kills the child. *memory_bytes* is what the child may take beyond what it starts with.
     """
+    with closing(_told(_Order(path, target, limits, raw, channel, memory_bytes))) as parts:
+        for part in parts:
+            if isinstance(part, Pcm):
+                yield part
+            elif on_header:
+                on_header(part)
+
+
+def probe_isolated(path: Path, *, limits: DecodeLimits, raw: RawAudio | None = None) -> Header:
+    """What the file's header says, read in a child process; raises as `decode_isolated`."""
+    with closing(_told(_Order(path, _PROBED, limits, raw, None, _MEMORY_BYTES))) as parts:
+        for part in parts:
+            if isinstance(part, Header):
+                return part
+    raise InvalidRequest("the file has no header", code="bad_audio", param="file")
+
+
+def _told(order: _Order) -> Generator[Pcm | Header]:
     receiver, sender = _CONTEXT.Pipe(duplex=False)
-    order = _Order(path, target, limits, raw, channel, memory_bytes)
     child = _CONTEXT.Process(target=_serve, args=(sender, order), daemon=True)
     child.start()
     sender.close()
     try:
-        yield from _received(receiver, target, on_header)
+        yield from _received(receiver, order.target)
     finally:
         receiver.close()
         child.kill()
@@ -80,7 +101,7 @@ def decode_isolated(
         child.close()
 
 
-def _received(receiver: Connection, target: AudioFormat, on_header: Callable[[Header], None] | None) -> Generator[Pcm]:
+def _received(receiver: Connection, target: AudioFormat) -> Generator[Pcm | Header]:
     while True:
         try:
             message = receiver.recv_bytes(_MESSAGE_BYTES) if receiver.poll(_STALL_SECONDS) else b""
@@ -90,8 +111,7 @@ def _received(receiver: Connection, target: AudioFormat, on_header: Callable[[He
         if kind == _SAMPLES:
             yield Pcm(content, target)
         elif kind == _HEADER:
-            if on_header:
-                on_header(Header(**json.loads(content)))
+            yield Header(**json.loads(content))
         elif kind == _END:
             return
         elif kind == _ERROR:

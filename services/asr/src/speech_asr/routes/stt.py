@@ -7,11 +7,13 @@ from typing import Annotated, cast, get_args
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from speech_asr import render
 from speech_asr.engines import Task
-from speech_asr.hearing import Recording
-from speech_asr.pipeline import Event, Pipeline
+from speech_asr.hearing import Event, Recording, Whole
+from speech_asr.languages import code_of
+from speech_asr.pipeline import Pipeline
 from speech_core.codec.decode import RawAudio, SampleFormat
-from speech_core.contracts.transcription import DoneEvent, Transcription
+from speech_core.contracts.transcription import Transcription
 from speech_core.errors import InvalidRequest
 from speech_core.service.operations import Operation
 from speech_core.service.streaming import EventStream, begun
@@ -30,6 +32,7 @@ class TranscriptionQuery(BaseModel):
 
     lang: str | None = None
     words: bool = False
+    multichannel: bool = False
     sr: Annotated[int, Field(ge=1_000, le=384_000)] | None = None
     ch: Annotated[int, Field(ge=1, le=8)] | None = None
     fmt: str | None = None
@@ -57,37 +60,42 @@ async def transcribe(request: Request, query: Annotated[TranscriptionQuery, Quer
     """Recognize the body; with `Accept: text/event-stream`, segments are sent as they are recognized."""
     pipeline: Pipeline = request.state.pipeline
     recording = _recording(query, pipeline.engine.languages)
-    events = pipeline.recognize(request.stream(), recording, request.state.lease)
+    events = pipeline.recognize(request.stream(), lambda: recording, request.state.lease)
     if "text/event-stream" in request.headers.get("accept", ""):
-        return EventStream(await begun(_named(events)))
-    done = await _last(events)
-    body = Transcription.model_validate(done.model_dump(exclude={"type"})).model_dump_json(exclude_none=not query.words)
-    return Response(body, media_type="application/json", headers={"x-audio-seconds": f"{done.duration_seconds:.3f}"})
+        return EventStream(await begun(_told(events)))
+    done = await last(events)
+    body = render.transcription(done).model_dump_json(exclude_none=True)
+    return Response(body, media_type="application/json", headers=audio_headers(done))
 
 
 def _recording(query: TranscriptionQuery, languages: frozenset[str]) -> Recording:
-    if query.lang is not None and query.lang not in languages:
-        raise InvalidRequest(
-            f"the model does not know the language `{query.lang}`", code="unsupported_language", param="lang"
-        )
-    task = Task(query.lang, query.words)
+    task = Task(code_of(query.lang, languages, param="lang"), query.words)
     if query.sr is None and query.ch is None and query.fmt is None:
-        return Recording(task)
+        return Recording(task, multichannel=query.multichannel)
     known = get_args(SampleFormat)
     if query.fmt is not None and query.fmt not in known:
         raise InvalidRequest(f"`{query.fmt}` is not one of {', '.join(known)}", code="unsupported_format", param="fmt")
-    return Recording(task, RawAudio(query.sr or 16_000, query.ch or 1, cast("SampleFormat", query.fmt or "s16le")))
+    raw = RawAudio(query.sr or 16_000, query.ch or 1, cast("SampleFormat", query.fmt or "s16le"))
+    return Recording(task, raw, query.multichannel)
 
 
-async def _named(events: AsyncGenerator[Event]) -> AsyncGenerator[tuple[str, str]]:
+async def _told(events: AsyncGenerator[Event]) -> AsyncGenerator[tuple[str, str]]:
     async with aclosing(events):
         async for event in events:
-            yield event.type, event.model_dump_json(exclude_none=True)
+            told = render.event(event)
+            yield told.type, told.model_dump_json(exclude_none=True)
 
 
-async def _last(events: AsyncGenerator[Event]) -> DoneEvent:
+async def last(events: AsyncGenerator[Event]) -> Whole:
+    """The whole, once all is recognized."""
     async with aclosing(events):
         async for event in events:
-            if isinstance(event, DoneEvent):
+            if isinstance(event, Whole):
                 return event
     raise AssertionError("the pipeline ends with the whole")
+
+
+def audio_headers(whole: Whole) -> dict[str, str]:
+    """How much was heard, and what became of it."""
+    parts = "; ".join(f"{kind}={seconds:.3f}" for kind, seconds in whole.coverage.seconds().items())
+    return {"x-audio-seconds": f"{whole.duration_seconds:.3f}", "x-audio-coverage": parts}

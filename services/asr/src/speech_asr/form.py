@@ -1,0 +1,104 @@
+"""A multipart form as it arrives: the file goes on as a stream, the fields are kept."""
+
+from collections.abc import AsyncGenerator, AsyncIterable
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from speech_core.errors import InvalidRequest, TooLarge, UnsupportedMediaType
+
+_FILE = "file"
+# A prompt is the longest of them.
+_MAX_FIELD_BYTES = 64 * 1024
+_MAX_FIELDS = 64
+_MAX_HEADER_BYTES = 8 * 1024
+
+
+class Form:
+    """
+    Reads one body; raises `UnsupportedMediaType` for what is no form.
+
+    *fields* has a list of values for each name, where `name[]` is `name`; it is whole once `file` has ended.
+    """
+
+    def __init__(self, content_type: str, *, max_file_bytes: int) -> None:
+        kind, options = parse_options_header(content_type)
+        if kind != b"multipart/form-data" or not options.get(b"boundary"):
+            raise UnsupportedMediaType("send multipart/form-data with a boundary")
+        self.fields: dict[str, list[str]] = {}
+        self._parser = MultipartParser(
+            options[b"boundary"],
+            {
+                "on_part_begin": self._begin,
+                "on_header_field": self._header_field,
+                "on_header_value": self._header_value,
+                "on_header_end": self._header_end,
+                "on_part_data": self._data,
+                "on_part_end": self._end,
+            },
+        )
+        self._left_bytes = max_file_bytes
+        self._max_file_bytes = max_file_bytes
+        self._name = ""
+        self._header = [bytearray(), bytearray()]
+        self._value = bytearray()
+        self._file_part = bytearray()
+        self._files = 0
+
+    async def file(self, body: AsyncIterable[bytes]) -> AsyncGenerator[bytes]:
+        """The bytes of the part `file`; raises `InvalidRequest` for a broken form, `TooLarge` for a large file."""
+        try:
+            async for part in body:
+                self._parser.write(part)
+                if self._file_part:
+                    yield bytes(self._file_part)
+                    self._file_part.clear()
+            self._parser.finalize()
+        except FormParserError as error:
+            raise InvalidRequest(f"the form is broken: {error}", code="invalid_form") from None
+        if not self._files:
+            raise InvalidRequest("`file` is required", code="missing_field", param=_FILE)
+
+    def _begin(self) -> None:
+        self._name = ""
+        self._value.clear()
+
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._grow(self._header[0], data[start:end], _MAX_HEADER_BYTES)
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._grow(self._header[1], data[start:end], _MAX_HEADER_BYTES)
+
+    def _header_end(self) -> None:
+        field, value = (bytes(part) for part in self._header)
+        for part in self._header:
+            part.clear()
+        if field.lower() != b"content-disposition":
+            return
+        _, options = parse_options_header(value)
+        self._name = options.get(b"name", b"").decode("utf-8", "replace").removesuffix("[]")
+        if self._name == _FILE:
+            self._files += 1
+        if self._files > 1 or len(self.fields) > _MAX_FIELDS:
+            raise InvalidRequest("the form has more parts than one file and its fields", code="invalid_form")
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._name != _FILE:
+            self._grow(self._value, data[start:end], _MAX_FIELD_BYTES)
+            return
+        self._left_bytes -= end - start
+        if self._left_bytes < 0:
+            raise TooLarge(f"the file is larger than {self._max_file_bytes} bytes", param=_FILE)
+        self._file_part += data[start:end]
+
+    def _end(self) -> None:
+        if self._name and self._name != _FILE:
+            values = self.fields.setdefault(self._name, [])
+            if len(values) >= _MAX_FIELDS:
+                raise InvalidRequest(f"`{self._name}` comes too often", code="invalid_form", param=self._name)
+            values.append(self._value.decode("utf-8", "replace"))
+
+    def _grow(self, held: bytearray, part: bytes, most_bytes: int) -> None:
+        if len(held) + len(part) > most_bytes:
+            raise InvalidRequest(f"a part of the form is larger than {most_bytes} bytes", code="invalid_form")
+        held += part

@@ -1,0 +1,1 @@
+"""The endpoints: our own small one, and OpenAI's audio API."""

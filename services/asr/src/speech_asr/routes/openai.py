@@ -1,0 +1,87 @@
+"""`POST /v1/audio/transcriptions` and `/v1/audio/translations`: OpenAI's API over the same pipeline."""
+
+from fnmatch import fnmatch
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request, Response
+
+from speech_asr.engines import Task
+from speech_asr.form import Form
+from speech_asr.hearing import Recording
+from speech_asr.languages import code_of
+from speech_asr.openai import TranscriptionForm, answer, read_form, stream
+from speech_asr.pipeline import Pipeline
+from speech_asr.routes.stt import audio_headers, last
+from speech_asr.settings import AsrSettings
+from speech_core.errors import NotFound
+from speech_core.service.operations import Operation
+from speech_core.service.streaming import EventStream, begun
+
+router = APIRouter(tags=["openai"])
+
+TaskName = Literal["transcribe", "translate"]
+
+# OpenAI's rule for a file, and room for the form around it.
+MAX_FILE_BYTES = 25 * 1024 * 1024
+_MAX_BODY_BYTES = MAX_FILE_BYTES + 256 * 1024
+OPERATIONS = (
+    Operation("transcriptions", "/v1/audio/transcriptions", _MAX_BODY_BYTES, "file", "audio_too_large"),
+    Operation("translations", "/v1/audio/translations", _MAX_BODY_BYTES, "file", "audio_too_large"),
+)
+
+
+def _body() -> dict[str, Any]:
+    schema = TranscriptionForm.model_json_schema()
+    schema["properties"] = {"file": {"type": "string", "format": "binary"}, **schema["properties"]}
+    schema["required"] = ["file"]
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+@router.post("/v1/audio/transcriptions", openapi_extra=_body(), response_class=Response)
+async def create_transcription(request: Request) -> Response:
+    """OpenAI's: json, text, srt, vtt, verbose_json; `stream=true` for deltas; with `multichannel`, diarized_json."""
+    return await _recognize(request, "transcribe")
+
+
+@router.post("/v1/audio/translations", openapi_extra=_body(), response_class=Response)
+async def create_translation(request: Request) -> Response:
+    """OpenAI's: into English."""
+    return await _recognize(request, "translate")
+
+
+async def _recognize(request: Request, task: TaskName) -> Response:
+    pipeline: Pipeline = request.state.pipeline
+    settings: AsrSettings = request.state.settings
+    form = Form(request.headers.get("content-type", ""), max_file_bytes=MAX_FILE_BYTES)
+    languages = pipeline.engine.languages
+    events = await begun(
+        pipeline.recognize(
+            form.file(request.stream()),
+            lambda: _recording(read_form(form.fields), task, languages, settings),
+            request.state.lease,
+        )
+    )
+    asked = read_form(form.fields)
+    if asked.stream:
+        return EventStream(stream(events, asked))
+    whole = await last(events)
+    content_type, body = answer(whole, asked, task=task)
+    return Response(body, media_type=content_type, headers=audio_headers(whole))
+
+
+def _recording(form: TranscriptionForm, task: TaskName, languages: frozenset[str], settings: AsrSettings) -> Recording:
+    names = (settings.model, *settings.model_aliases)
+    if form.model is not None and not any(fnmatch(form.model, name) for name in names):
+        raise NotFound(
+            f"there is no model `{form.model}`; there are {', '.join(names)}", code="unknown_model", param="model"
+        )
+    return Recording(
+        Task(
+            language=code_of(form.language, languages, param="language"),
+            words="word" in form.timestamp_granularities,
+            translate=task == "translate",
+            prompt=form.prompt,
+            temperature=form.temperature,
+        ),
+        multichannel=form.multichannel,
+    )

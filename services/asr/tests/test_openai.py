@@ -1,0 +1,198 @@
+"""OpenAI's API, with the fake engine: forms in, every format out."""
+
+import json
+
+import httpx
+import numpy as np
+import pysubs2
+import pytest
+
+RATE_HZ = 16_000
+TRANSCRIPTIONS = "/v1/audio/transcriptions"
+
+
+def tone(seconds: float) -> np.ndarray:
+    return (8_000 * np.sin(np.arange(int(seconds * RATE_HZ)) / 10)).astype("<i2")
+
+
+def post(live, audio: bytes, path: str = TRANSCRIPTIONS, **fields: object) -> httpx.Response:
+    return httpx.post(f"{live.url}{path}", files={"file": ("a.wav", audio)}, data=fields, timeout=30)
+
+
+def events(answer: httpx.Response) -> list[dict]:
+    return [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: ")]
+
+
+def test_json_is_the_text_and_what_it_cost(live, speech) -> None:
+    answer = post(live, speech, model="whisper-1")
+
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == {"text": "one two", "usage": {"type": "duration", "seconds": 1}}
+    assert answer.headers["x-audio-seconds"] == "1.000"
+    assert answer.headers["x-audio-coverage"] == "transcribed=1.000; silent=0.000; failed=0.000"
+
+
+def test_text_is_plain(live, speech) -> None:
+    answer = post(live, speech, response_format="text")
+
+    assert (answer.headers["content-type"], answer.text) == ("text/plain; charset=utf-8", "one two\n")
+
+
+@pytest.mark.parametrize("response_format", ["srt", "vtt"])
+def test_captions_are_read_by_a_player(live, speech, response_format) -> None:
+    answer = post(live, speech, response_format=response_format)
+
+    (cue,) = pysubs2.SSAFile.from_string(answer.text, format_=response_format)
+    assert (cue.start, cue.end, cue.plaintext) == (0, 1000, "one two")
+
+
+def test_verbose_json_has_openais_fields(live, speech) -> None:
+    told = post(live, speech, response_format="verbose_json").json()
+
+    (segment,) = told["segments"]
+    assert set(told) == {"task", "language", "duration", "text", "segments", "usage"}
+    assert (told["task"], told["language"], told["duration"]) == ("transcribe", "english", 1)
+    assert set(segment) == set(
+        "id seek start end text tokens temperature avg_logprob compression_ratio no_speech_prob".split()
+    )
+
+
+@pytest.mark.parametrize("name", ["timestamp_granularities[]", "timestamp_granularities"])
+def test_words_stand_at_the_top_level(live, speech, name) -> None:
+    told = post(live, speech, response_format="verbose_json", **{name: "word"}).json()
+
+    assert told["words"] == [
+        {"word": "one", "start": 0, "end": 0.5},
+        {"word": "two", "start": 0.5, "end": 1},
+    ]
+    assert "segments" not in told
+
+
+def test_a_stream_is_deltas_that_add_up_to_the_text(serve, engine, make_wav) -> None:
+    live = serve(engine)
+
+    told = events(post(live, make_wav(tone(25), np.zeros(RATE_HZ, "<i2"), tone(25)), stream="true"))
+
+    deltas = [event["delta"] for event in told if event["type"] == "transcript.text.delta"]
+    assert deltas == ["window 0", " window 1"]
+    assert (told[-1]["type"], told[-1]["text"]) == ("transcript.text.done", "".join(deltas))
+    assert told[-1]["usage"]["type"] == "tokens"
+
+
+def test_a_translation_is_asked_of_the_engine_and_is_english(serve, engine, speech) -> None:
+    live = serve(engine)
+
+    told = post(live, speech, "/v1/audio/translations", response_format="verbose_json", prompt="names").json()
+
+    assert (told["task"], told["language"]) == ("translate", "english")
+    assert (engine.tasks[0].translate, engine.tasks[0].prompt) == (True, "names")
+
+
+@pytest.mark.parametrize("language", ["ru", "russian", "ru-RU", "Russian"])
+def test_a_language_is_named_as_people_name_it(serve, engine, speech, language) -> None:
+    post(serve(engine), speech, language=language)
+
+    assert engine.tasks[0].language == "ru"
+
+
+def test_fields_may_come_before_or_after_the_file_and_unknown_ones_are_ignored(live, speech) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+    file = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + speech + b"\r\n"
+    body = (
+        head % (b"model", b"whisper-1") + file + head % (b"response_format", b"text") + head % (b"new", b"1") + b"--b--"
+    )
+
+    answer = httpx.post(
+        f"{live.url}{TRANSCRIPTIONS}", content=body, headers={"content-type": "multipart/form-data; boundary=b"}
+    )
+
+    assert answer.text == "one two\n"
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code", "param"),
+    [
+        ({"model": "gpt-9"}, 404, "unknown_model", "model"),
+        ({"language": "xx"}, 400, "unsupported_language", "language"),
+        ({"temperature": "2"}, 400, "invalid_request", "temperature"),
+        ({"response_format": "pdf"}, 400, "invalid_request", "response_format"),
+        ({"timestamp_granularities[]": "letter"}, 400, "invalid_request", "timestamp_granularities"),
+        ({"stream": "true", "response_format": "srt"}, 400, "invalid_request", "stream"),
+        ({"stream": "perhaps"}, 400, "invalid_request", "stream"),
+        ({"response_format": "diarized_json"}, 400, "invalid_request", "response_format"),
+        ({"multichannel": "true"}, 400, "single_channel", "multichannel"),
+        ({"prompt": "a" * 70_000}, 400, "invalid_form", None),
+    ],
+)
+def test_a_bad_field_is_named(live, speech, fields, status, code, param) -> None:
+    answer = post(live, speech, **fields)
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (status, code, param)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status", "code"),
+    [
+        ("application/json", b"{}", 415, "unsupported_media_type"),
+        ("multipart/form-data", b"", 415, "unsupported_media_type"),
+        ("multipart/form-data; boundary=b", b"", 400, "missing_field"),
+        ("multipart/form-data; boundary=b", b"--c\r\n\r\n", 400, "invalid_form"),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n--b--',
+            400,
+            None,
+        ),
+    ],
+)
+def test_a_broken_form_is_refused(live, content_type, body, status, code) -> None:
+    answer = httpx.post(f"{live.url}{TRANSCRIPTIONS}", content=body, headers={"content-type": content_type})
+
+    assert answer.status_code == status
+    assert code in (None, answer.json()["error"]["code"])
+
+
+def test_a_file_above_openais_limit_is_refused(live) -> None:
+    answer = post(live, bytes(25 * 1024 * 1024 + 1))
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "audio_too_large")
+
+
+def test_each_channel_is_a_speaker(live, make_wav) -> None:
+    quiet = np.zeros(RATE_HZ, "<i2")
+    left, right = np.concatenate([tone(1), quiet]), np.concatenate([quiet, tone(1)])
+
+    answer = post(live, make_wav(np.stack([left, right], axis=1)), multichannel="true", response_format="diarized_json")
+
+    told = answer.json()
+    assert [(part["speaker"], part["type"]) for part in told["segments"]] == [
+        ("A", "transcript.text.segment"),
+        ("B", "transcript.text.segment"),
+    ]
+    assert told["duration"] == 2
+    assert answer.headers["x-audio-coverage"] == "transcribed=2.000; silent=2.000; failed=0.000"
+
+
+def test_speakers_are_streamed_in_step(serve, engine, make_wav) -> None:
+    samples = np.concatenate([tone(25), np.zeros(RATE_HZ, "<i2"), tone(25)])
+    live = serve(engine)
+
+    told = events(
+        post(
+            live, make_wav(np.stack([samples, samples], axis=1)),
+            multichannel="true", response_format="diarized_json", stream="true",
+        )
+    )  # fmt: skip
+
+    assert [event["speaker"] for event in told if event["type"] == "transcript.text.segment"] == ["A", "B", "A", "B"]
+    assert told[-1]["type"] == "transcript.text.done"
+
+
+def test_channels_of_bare_telephone_samples_are_told_apart(live) -> None:
+    samples = np.stack([np.full(8_000, 0x80), np.full(8_000, 0xFF)], axis=1).astype("u1").tobytes()
+
+    answer = httpx.post(f"{live.url}/api/stt/bytes?sr=8000&ch=2&fmt=mulaw&multichannel=true", content=samples)
+
+    # 0x80 is the loudest code of mu-law, 0xFF is silence.
+    assert [segment["channel"] for segment in answer.json()["segments"]] == [0]
