@@ -1,0 +1,67 @@
+"""Whether windows in a batch get the tokens that they get alone: greedy and beam 5, int8 and float32."""
+
+import argparse
+import random
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from corpus import read_corpus
+from faster_whisper.audio import decode_audio
+
+from speech_asr.engines import Task
+from speech_asr.engines.attempt import WhisperAttempt
+from speech_asr.engines.faster_whisper import FasterWhisperEngine
+from speech_asr.segments import Recognized
+from speech_asr.settings import AsrSettings
+
+
+def tokens(outcome: Recognized | WhisperAttempt) -> list[int]:
+    """What the decoder said in this one call; what follows it may be sampled, and so differs from run to run."""
+    if isinstance(outcome, WhisperAttempt) and outcome.tried:
+        return list(outcome.tried[-1].tokens)
+    segments = outcome.segments if isinstance(outcome, Recognized) else outcome.found
+    return [token for segment in segments if segment.decoded for token in segment.decoded.tokens]
+
+
+def in_batches(engine: FasterWhisperEngine, attempts: Sequence[WhisperAttempt], size: int) -> dict[int, list[int]]:
+    """The tokens of each, decoded with others of its key that chance put beside it."""
+    by_key: dict[object, list[int]] = defaultdict(list)
+    for index in random.sample(range(len(attempts)), len(attempts)):
+        by_key[attempts[index].key].append(index)
+    said: dict[int, list[int]] = {}
+    for indices in by_key.values():
+        for start in range(0, len(indices), size):
+            batch = indices[start : start + size]
+            outcomes = engine.decode([attempts[index] for index in batch])
+            said |= {index: tokens(outcome) for index, outcome in zip(batch, outcomes, strict=True)}
+    return said
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--every", type=int, default=1, help="take every so many clips")
+    arguments = parser.parse_args()
+    clips = read_corpus(arguments.corpus)[:: arguments.every]
+    differing = 0
+    for compute_type in ("int8", "float32"):
+        for beam_size in (1, 5):
+            engine = FasterWhisperEngine(AsrSettings(compute_type=compute_type, beam_size=beam_size))
+            attempts = [engine.prepare(decode_audio(str(clip.path)), Task()) for clip in clips]
+            alone = in_batches(engine, attempts, 1)
+            together = in_batches(engine, attempts, arguments.batch)
+            wrong = [clips[index].path.name for index in alone if alone[index] != together[index]]
+            differing += len(wrong)
+            same = (
+                f"{len(clips) - len(wrong)} of {len(clips)} clips have the same tokens in batches of {arguments.batch}"
+            )
+            print(f"{compute_type:8} beam {beam_size}: {same}  {' '.join(wrong)}")
+            engine.close()
+    return 1 if differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

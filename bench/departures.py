@@ -1,0 +1,83 @@
+"""Hundreds of callers who leave at random moments: what is left behind, and what was computed for nobody."""
+
+import argparse
+import os
+import random
+import socket
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+from corpus import read_corpus
+from service import AsrProcess, asr
+
+_IDLE_SECONDS = 120.0
+_KEPT_BYTES = 48 * 1024 * 1024
+
+
+def visit(service: AsrProcess, body: bytes, patience_seconds: float) -> None:
+    """Send a request, wait a while, and go; a slow one leaves in the middle of its own body."""
+    head = f"POST /api/stt/bytes HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", service.port), timeout=30) as caller:
+        try:
+            caller.sendall(head + body[: random.choice([len(body), len(body), len(body) // 2])])
+            caller.settimeout(patience_seconds)
+            caller.recv(65536)
+        except OSError:
+            return
+
+
+def wait_idle(service: AsrProcess) -> None:
+    deadline = time.monotonic() + _IDLE_SECONDS
+    while service.metric("speech_in_flight") or service.metric("speech_queued"):
+        if time.monotonic() > deadline:
+            raise SystemExit("work goes on for callers who have left")
+        time.sleep(0.1)
+
+
+def children(service: AsrProcess) -> int:
+    return len(Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children").read_text().split())
+
+
+def open_files(service: AsrProcess) -> int:
+    return len(os.listdir(f"/proc/{service.process.pid}/fd"))
+
+
+def storm(service: AsrProcess, bodies: list[bytes], arguments: argparse.Namespace) -> tuple[int, int]:
+    """Half of the callers; returns the memory and the open files that are left when all is quiet."""
+    with ThreadPoolExecutor(arguments.at_once) as callers:
+        for _ in range(arguments.callers // 2):
+            callers.submit(visit, service, random.choice(bodies), random.uniform(0.01, 3))
+    wait_idle(service)
+    kept = service.resident_bytes(), open_files(service)
+    print(f"resident {kept[0] >> 20} MiB, {kept[1]} open files, {children(service)} children")
+    return kept
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--callers", type=int, default=500)
+    parser.add_argument("--at-once", type=int, default=50)
+    arguments = parser.parse_args()
+    bodies = [clip.path.read_bytes() for clip in read_corpus(arguments.corpus, "en")]
+    with asr() as service:
+        # The first storm fills the allocator's arenas.
+        first, kept = storm(service, bodies, arguments), storm(service, bodies, arguments)
+        requests = service.metric("speech_requests_total")
+        cancelled = service.metric("speech_cancelled_total")
+        wasted = service.metric("speech_wasted_compute_seconds_total")
+        queued = service.metric("speech_queued_audio_seconds")
+        answer = httpx.post(f"{service.url}/api/stt/bytes", content=bodies[0], timeout=60)
+    growth = kept[0] - first[0]
+    print(f"{requests:.0f} requests, {cancelled:.0f} left; {wasted:.2f} s computed for nobody,")
+    each = wasted / max(1, cancelled)
+    print(f"{each:.3f} s a caller; {queued:.0f} s of audio still queued; memory grew {growth >> 20} MiB")
+    good = answer.status_code == 200 and not queued and growth <= _KEPT_BYTES and kept[1] <= first[1] + 2
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

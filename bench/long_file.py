@@ -1,0 +1,172 @@
+"""
+An hour in one file: no clip lost or doubled, memory flat, and short clips that are sent meanwhile keep their pace.
+
+The clips of a corpus are joined with pauses to a wav of the length that is asked for.
+"""
+
+import argparse
+import io
+import json
+import statistics
+import sys
+import threading
+import time
+import wave
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import jiwer
+import numpy as np
+from corpus import Clip, read_corpus, words
+from faster_whisper.audio import decode_audio
+from service import AsrProcess, asr
+
+RATE_HZ = 16_000
+_PAUSE_SECONDS = 0.8
+_TIMEOUT_SECONDS = 7200.0
+_KEPT_BYTES = 64 * 1024 * 1024
+
+
+def joined(clips: list[Clip], seconds: float) -> tuple[bytes, list[Clip]]:
+    """A wav, and the clips in it, in order and over again until it is long enough."""
+    pause = np.zeros(int(_PAUSE_SECONDS * RATE_HZ), "<i2")
+    decoded = {clip: (decode_audio(str(clip.path)) * 32_767).astype("<i2") for clip in clips}
+    used: list[Clip] = []
+    out, length = io.BytesIO(), 0.0
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+        while length < seconds:
+            for clip in clips:
+                file.writeframes(decoded[clip].tobytes() + pause.tobytes())
+                length += clip.seconds + _PAUSE_SECONDS
+                used.append(clip)
+                if length >= seconds:
+                    break
+    return out.getvalue(), used
+
+
+def events(service: AsrProcess, audio: bytes, language: str) -> Iterator[dict]:
+    with httpx.stream(
+        "POST",
+        f"{service.url}/api/stt/bytes?lang={language}",
+        content=audio,
+        headers={"accept": "text/event-stream"},
+        timeout=_TIMEOUT_SECONDS,
+    ) as answer:
+        for line in answer.iter_lines():
+            if line.startswith("data: "):
+                yield json.loads(line[6:])
+
+
+def lost_and_doubled(used: list[Clip], text: str, language: str) -> tuple[int, int, float]:
+    """
+    Clips of which less than a third of the words were heard, places where a clip's worth of words was added, and the
+    word error rate of the whole: from one alignment of all words.
+    """
+    references = [words(clip.text, language) for clip in used]
+    owner = [index for index, reference in enumerate(references) for _ in reference.split()]
+    aligned = jiwer.process_words(" ".join(references), words(text, language))
+    hit, inserted = [0] * len(used), 0
+    for chunk in aligned.alignments[0]:
+        if chunk.type == "equal":
+            for position in range(chunk.ref_start_idx, chunk.ref_end_idx):
+                hit[owner[position]] += 1
+        elif chunk.type == "insert" and chunk.hyp_end_idx - chunk.hyp_start_idx >= 4:
+            inserted += 1
+    sizes = [len(reference.split()) for reference in references]
+    lost = sum(1 for count, size in zip(hit, sizes, strict=True) if size >= 4 and count * 3 < size)
+    return lost, inserted, aligned.wer
+
+
+class Clips:
+    """Short clips sent at a steady pace, whatever the answers do."""
+
+    def __init__(self, service: AsrProcess, clips: list[Clip], per_second: float) -> None:
+        self._service, self._clips, self._per_second = service, clips, per_second
+        self.latencies: list[float] = []
+        self.refused = 0
+
+    def send(self, count: int, stop: threading.Event) -> None:
+        bodies = [clip.path.read_bytes() for clip in self._clips]
+
+        def one(body: bytes) -> None:
+            started = time.perf_counter()
+            answer = httpx.post(f"{self._service.url}/api/stt/bytes", content=body, timeout=_TIMEOUT_SECONDS)
+            if answer.status_code == 200:
+                self.latencies.append(time.perf_counter() - started)
+            else:
+                self.refused += 1
+
+        with ThreadPoolExecutor(64) as callers:
+            for number in range(count):
+                if stop.is_set():
+                    break
+                callers.submit(one, bodies[number % len(bodies)])
+                stop.wait(1 / self._per_second)
+
+    def p95(self) -> float:
+        return float(np.quantile(self.latencies, 0.95))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--language", default="en")
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--per-second", type=float, default=0.5, help="short clips: a quarter of the capacity")
+    parser.add_argument("--count", type=int, default=60, help="short clips without the file, and beside it")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    clips = read_corpus(arguments.corpus, arguments.language)
+    short = [clip for clip in clips if 2 <= clip.seconds <= 8][:: max(1, len(clips) // 20)]
+    audio, used = joined(clips, arguments.minutes * 60)
+    with asr() as service:
+        alone = Clips(service, short, arguments.per_second)
+        alone.send(arguments.count, threading.Event())
+        before_bytes = service.resident_bytes()
+        most_bytes, text, done = before_bytes, "", threading.Event()
+        beside = Clips(service, short, arguments.per_second)
+        sender = threading.Thread(target=beside.send, args=(arguments.count, done))
+        started, progress = time.perf_counter(), 0
+        for event in events(service, audio, arguments.language):
+            if event["type"] == "progress":
+                progress += 1
+                most_bytes = max(most_bytes, service.resident_bytes())
+                if progress == 2:
+                    sender.start()
+            elif event["type"] == "done":
+                text, coverage = event["text"], event["coverage"]
+        seconds = time.perf_counter() - started
+        done.set()
+        sender.join()
+    lost, doubled, rate = lost_and_doubled(used, text, arguments.language)
+    figures = {
+        "audio_seconds": coverage["audio_seconds"],
+        "real_time": round(coverage["audio_seconds"] / seconds, 2),
+        "progress_events": progress,
+        "clips_joined": len(used),
+        "clips_lost": lost,
+        "clips_doubled": doubled,
+        "word_error_rate": round(rate, 4),
+        "coverage": coverage,
+        "memory_growth_mib": round((most_bytes - before_bytes) / (1 << 20), 1),
+        "p95_seconds_alone": round(alone.p95(), 3),
+        "p95_seconds_beside": round(beside.p95(), 3),
+        "p95_ratio": round(beside.p95() / alone.p95(), 2),
+        "p50_ratio": round(statistics.median(beside.latencies) / statistics.median(alone.latencies), 2),
+        "short_clips": [len(alone.latencies), len(beside.latencies)],
+        "refused": alone.refused + beside.refused,
+    }
+    for name, value in figures.items():
+        print(f"{name:20} {value}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return 0 if not lost and not doubled and most_bytes - before_bytes <= _KEPT_BYTES else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,203 @@
+"""One cell of a comparison, in a process of its own: some clips, one way to recognize them, so many at a time."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import httpx
+import numpy as np
+from corpus import Clip, count_errors, read_corpus
+from faster_whisper import BatchedInferencePipeline, WhisperModel
+from faster_whisper.audio import decode_audio
+from service import asr
+
+from speech_asr.engines import Task
+from speech_asr.engines.faster_whisper import FasterWhisperEngine
+from speech_asr.scheduler import Scheduler, Share
+from speech_asr.segments import joined
+from speech_asr.settings import AsrSettings
+from speech_core.models.store import Store
+
+RATE_HZ = 16_000
+_TIMEOUT_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A recording: what is sent, its samples, what is said in it."""
+
+    data: bytes
+    samples: np.ndarray
+    language: str
+    text: str
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / RATE_HZ
+
+
+Recognize = Callable[[Item], str]
+
+
+def short_clips(clips: Sequence[Clip]) -> list[Item]:
+    """Each clip by itself."""
+    return [Item(clip.path.read_bytes(), decode_audio(str(clip.path)), clip.language, clip.text) for clip in clips]
+
+
+def full_windows(clips: Sequence[Clip], *, seconds: float = 29.5) -> list[Item]:
+    """Clips of one language joined with pauses to just under 30 s, as bare samples."""
+    items: list[Item] = []
+    held: list[Clip] = []
+    for clip in sorted(clips, key=lambda clip: clip.language):
+        if held and (
+            held[0].language != clip.language or sum(one.seconds + 0.4 for one in held) + clip.seconds > seconds
+        ):
+            items.append(_join(held))
+            held = []
+        held.append(clip)
+    # The rest is no full window.
+    return items
+
+
+def _join(clips: Sequence[Clip]) -> Item:
+    pause = np.zeros(int(0.4 * RATE_HZ), np.float32)
+    samples = np.concatenate([part for clip in clips for part in (decode_audio(str(clip.path)), pause)])
+    data = (samples * 32_767).astype("<i2").tobytes()
+    return Item(data, samples, clips[0].language, " ".join(clip.text for clip in clips))
+
+
+def reference(model: WhisperModel) -> Recognize:
+    """faster-whisper with its defaults, as most servers call it."""
+
+    def recognize(item: Item) -> str:
+        segments, _ = model.transcribe(item.samples)
+        return " ".join(segment.text.strip() for segment in segments)
+
+    return recognize
+
+
+def batched(model: WhisperModel) -> Recognize:
+    """faster-whisper's pipeline that batches the windows of one file; an object a request, since it keeps state."""
+
+    def recognize(item: Item) -> str:
+        segments, _ = BatchedInferencePipeline(model).transcribe(item.samples, batch_size=8)
+        return " ".join(segment.text.strip() for segment in segments)
+
+    return recognize
+
+
+def over_threads(items: Sequence[Item], recognize: Recognize, concurrency: int) -> tuple[list[str], list[float], float]:
+    """Texts, seconds of each, and seconds of all, with *concurrency* callers who wait for their answers."""
+
+    def timed(item: Item) -> tuple[str, float]:
+        started = time.perf_counter()
+        return recognize(item), time.perf_counter() - started
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(concurrency) as callers:
+        answers = list(callers.map(timed, items))
+    whole = time.perf_counter() - started
+    return [text for text, _ in answers], [seconds for _, seconds in answers], whole
+
+
+def in_process(items: Sequence[Item], settings: AsrSettings, concurrency: int) -> tuple[list[str], list[float], float]:
+    """Our engine behind our scheduler, without a server around it."""
+    engine = FasterWhisperEngine(settings)
+    layout = settings.layout
+    texts, seconds = [""] * len(items), [0.0] * len(items)
+
+    async def decode(batch):
+        return await anyio.to_thread.run_sync(engine.decode, batch)
+
+    async def visit(index: int, scheduler: Scheduler, limiter: anyio.CapacityLimiter) -> None:
+        async with limiter:
+            item, started = items[index], time.perf_counter()
+            attempt = await anyio.to_thread.run_sync(engine.prepare, item.samples, Task())
+            ticket = scheduler.submit(attempt, Share(), audio_seconds=item.seconds, remaining_seconds=item.seconds)
+            texts[index] = joined((await scheduler.result(ticket)).segments)
+            seconds[index] = time.perf_counter() - started
+
+    async def main() -> float:
+        scheduler = Scheduler(
+            decode, workers=layout.workers, batch_size=layout.batch_size, windows_per_request=layout.windows_per_request
+        )
+        async with scheduler.running():
+            started, limiter = time.perf_counter(), anyio.CapacityLimiter(concurrency)
+            async with anyio.create_task_group() as tasks:
+                for index in range(len(items)):
+                    tasks.start_soon(visit, index, scheduler, limiter)
+            return time.perf_counter() - started
+
+    return texts, seconds, anyio.run(main)
+
+
+def through_http(items: Sequence[Item], settings: dict[str, object], query: str, concurrency: int):
+    """Our service as a process of its own, and callers beside it."""
+    with asr(**settings) as service, httpx.Client(base_url=service.url, timeout=_TIMEOUT_SECONDS) as client:
+
+        def recognize(item: Item) -> str:
+            answer = client.post(f"/api/stt/bytes{query}", content=item.data)
+            answer.raise_for_status()
+            return answer.json()["text"]
+
+        recognize(items[0])
+        return over_threads(items, recognize, concurrency)
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, object]:
+    clips = [clip for clip in read_corpus(arguments.corpus) if arguments.language in (None, clip.language)]
+    items = full_windows(clips) if arguments.full else short_clips(clips)
+    items = items[:: max(1, len(items) // arguments.clips)][: arguments.clips]
+    settings = {} if arguments.threads is None else {"workers": arguments.threads}
+    if arguments.window:
+        settings["shortest_window_seconds"] = arguments.window
+    if arguments.way == "http":
+        query = "?sr=16000" if arguments.full else ""
+        texts, latencies, wall = through_http(items, settings, query, arguments.concurrency)
+    elif arguments.way == "engine":
+        texts, latencies, wall = in_process(items, AsrSettings(**settings), arguments.concurrency)
+    else:
+        folder = Store(AsrSettings().models_dir).find("whisper-base")
+        model = WhisperModel(str(folder), device="cpu", compute_type="int8")
+        recognize = {"reference": reference, "batched": batched}[arguments.way](model)
+        texts, latencies, wall = over_threads(items, recognize, arguments.concurrency)
+    audio = sum(item.seconds for item in items)
+    errors = {
+        language: count_errors(
+            [(item.text, text) for item, text in zip(items, texts, strict=True) if item.language == language], language
+        )
+        for language in sorted({item.language for item in items})
+    }
+    return {
+        "audio_seconds": audio,
+        "wall_seconds": wall,
+        "throughput": audio / wall,
+        "p50_seconds": float(np.median(latencies)),
+        "p95_seconds": float(np.quantile(latencies, 0.95)),
+        "errors": sum(count.errors for count in errors.values()),
+        "words": sum(count.words for count in errors.values()),
+        "texts": texts,
+    }
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__)
+    made.add_argument("--corpus", type=Path, required=True)
+    made.add_argument("--way", choices=["reference", "batched", "engine", "http"], required=True)
+    made.add_argument("--concurrency", type=int, default=1)
+    made.add_argument("--clips", type=int, default=24)
+    made.add_argument("--language")
+    made.add_argument("--full", action="store_true", help="clips joined to windows of 30 s")
+    made.add_argument("--window", type=float, help="shortest window in seconds")
+    made.add_argument("--threads", type=int, help="workers")
+    return made
+
+
+if __name__ == "__main__":
+    json.dump(measure(parser().parse_args()), sys.stdout)
