@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import socket
 import tempfile
 import wave
 from concurrent.futures import ThreadPoolExecutor
@@ -221,3 +222,23 @@ def test_a_recognition_that_takes_too_long_is_ended(serve, engine) -> None:
         first.result()
 
     assert (late.status_code, late.json()["error"]["code"]) == (504, "deadline_exceeded")
+
+
+def test_audio_that_would_wait_too_long_is_refused_before_its_body_is_read(serve, engine) -> None:
+    live = serve(engine, queue_audio_seconds=20)
+    gate = engine.hold(0)
+    with ThreadPoolExecutor(1) as caller:
+        waiting = caller.submit(post, live, wav(tone(10)))
+        assert engine.entered.wait(10)
+        with socket.create_connection(("127.0.0.1", live.port), timeout=10) as client:
+            client.sendall(
+                b"POST /api/stt/bytes HTTP/1.1\r\nHost: x\r\nContent-Length: 80000\r\nExpect: 100-continue\r\n\r\n"
+            )
+            refused = b"".join(iter(lambda: client.recv(65536), b""))
+        short = caller.submit(post, live, wav(tone(0.2)))
+        gate.set()
+
+        assert waiting.result().status_code == short.result().status_code == 200
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert b"queue_full" in refused
+    assert b"retry-after: " in refused.lower()

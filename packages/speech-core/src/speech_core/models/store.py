@@ -59,9 +59,10 @@ class Store:
         """The folder of a model that is there, by catalogue name or as a path of the user's own."""
         if self._is_own_folder(name):
             return Path(name)
-        model = self._known(name)
         folder = self.root / name
-        if not self._is_whole(folder, model):
+        if name not in self._models and (folder / _MARKER).is_file():
+            return folder  # of a catalogue of the user's own, verified when it was placed
+        if not self._is_whole(folder, self._known(name)):
             raise ModelError(f"the model {name} is not in {self.root}: run `kubespeech models fetch {name}`")
         return folder
 

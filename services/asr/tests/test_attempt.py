@@ -1,0 +1,105 @@
+"""The rules of Whisper's decoding, without a model."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speech_asr.engines import Task
+from speech_asr.engines.attempt import FULL_FRAMES, Answer, WhisperAttempt
+from speech_asr.segments import Decoded, Segment
+
+ENCODED = np.zeros((1, 2, 2), np.float32)
+
+
+def attempt(seconds: float = 6, *, shortest_frames: int = 1000, temperature: float = 0.0) -> WhisperAttempt:
+    # One column more than there are frames of audio, as the transform makes it.
+    features = np.ones((80, int(seconds * 100) + 1), np.float32)
+    return WhisperAttempt(features, Task("en", temperature=temperature), shortest_frames)
+
+
+def answer(
+    *, logprob: float = -0.3, compression: float = 1.2, silence: float = 0.1, temperature: float = 0.0
+) -> Answer:
+    return Answer((1, 2, 3), logprob, compression, silence, temperature, cut=False)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "frames"), [(0.5, 1000), (6, 1000), (9, 1000), (9.1, 2000), (19, 2000), (19.5, 3000), (30, 3000)]
+)
+def test_a_window_is_padded_to_the_next_ten_seconds_with_a_second_to_spare(seconds: float, frames: int) -> None:
+    padded = attempt(seconds).padded()
+
+    assert padded.shape == (80, frames)
+    assert padded.sum() == 80 * int(seconds * 100)
+
+
+def test_a_floor_of_thirty_seconds_is_the_reference() -> None:
+    assert attempt(2, shortest_frames=FULL_FRAMES).padded().shape == (80, FULL_FRAMES)
+
+
+def test_a_good_answer_is_taken() -> None:
+    good = answer()
+
+    assert attempt().chosen(good) is good
+
+
+@pytest.mark.parametrize("bad", [answer(logprob=-1.5), answer(compression=3)])
+def test_a_bad_answer_is_tried_again_warmer_under_another_key(bad: Answer) -> None:
+    first = attempt()
+
+    assert first.chosen(bad) is None
+    warmer = first.warmer(bad, ENCODED)
+    assert (warmer.temperature, warmer.tried) == (0.2, (bad,))
+    assert warmer.key != first.key
+
+
+def test_silence_is_no_reason_to_try_again() -> None:
+    silent = answer(logprob=-1.5, silence=0.9)
+
+    assert (attempt().chosen(silent), silent.silent) == (silent, True)
+
+
+def test_when_all_temperatures_fail_the_likeliest_without_a_loop_is_taken() -> None:
+    going, answers = attempt(), []
+    for number, temperature in enumerate((0.0, 0.2, 0.4, 0.6, 0.8)):
+        answers.append(answer(logprob=-2 + number / 10, temperature=temperature))
+        going = going.warmer(answers[-1], ENCODED)
+    looping = answer(logprob=-0.1, compression=9, temperature=1.0)
+
+    chosen = going.chosen(looping)
+
+    assert chosen is not None
+    # The reference gives the last temperature with it.
+    assert (chosen.avg_logprob, chosen.temperature) == (answers[-1].avg_logprob, 1.0)
+
+
+def test_a_temperature_that_was_asked_for_is_the_only_one() -> None:
+    bad = answer(logprob=-3, temperature=0.7)
+
+    assert attempt(temperature=0.7).chosen(bad) is not None
+
+
+def said(*tokens: int) -> Segment:
+    return Segment(0, 1, "x", decoded=Decoded(0, tokens, 0.0, -0.3, 1.2, 0.1))
+
+
+def test_what_was_said_becomes_the_prompt_of_the_rest() -> None:
+    going = attempt(25).beyond(answer(), seek=1200, segments=(said(5, 6),))
+
+    assert (going.prompt_tokens, going.seek, going.frames, going.ended) == ((5, 6), 1200, 1300, False)
+
+
+def test_what_was_said_hot_does_not() -> None:
+    assert attempt(25).beyond(answer(temperature=0.8), seek=1200, segments=(said(5, 6),)).prompt_tokens == ()
+
+
+@given(st.floats(0.1, 30), st.floats(0, 30))
+def test_the_tensor_holds_the_rest_of_the_window_and_a_second_of_silence(seconds: float, at: float) -> None:
+    going = attempt(seconds)
+    seek = int(min(at, seconds - 0.05) * 100)
+    going = going.beyond(answer(), seek=max(0, seek))
+
+    assert going.frames == going.content_frames - going.seek
+    assert min(FULL_FRAMES, going.frames + 100) <= going.padded_frames <= FULL_FRAMES
+    assert 0 < going.most_tokens <= 224

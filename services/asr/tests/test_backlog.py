@@ -1,0 +1,55 @@
+import pytest
+from starlette.datastructures import Headers
+
+from speech_asr.backlog import Backlog
+from speech_asr.scheduler import Share, Ticket
+from speech_core.errors import Overloaded
+
+UNKNOWN = Headers()
+
+
+def of(length: int) -> Headers:
+    return Headers({"content-length": str(length)})
+
+
+def backlog(limit_seconds: float = 100) -> Backlog:
+    return Backlog(limit_seconds=limit_seconds, longest_seconds=3600, workers=2)
+
+
+def test_a_request_is_estimated_by_its_length_and_corrected_when_it_is_known() -> None:
+    line = backlog()
+    with line.take(of(40_000)) as lease:
+        assert line.queued_seconds == 10
+        lease.correct(4)
+        assert line.queued_seconds == 4
+        lease.done(3)
+        assert line.queued_seconds == 1
+    assert line.queued_seconds == 0
+
+
+def test_a_length_that_is_not_told_is_that_of_an_utterance() -> None:
+    line = backlog()
+    with line.take(UNKNOWN):
+        assert line.queued_seconds == 30
+
+
+def test_an_estimate_is_never_longer_than_what_is_let_in_at_all() -> None:
+    line = backlog()
+    with line.take(of(1 << 30)):
+        assert line.queued_seconds == 3600
+
+
+def test_above_the_limit_the_refusal_says_when_there_will_be_room() -> None:
+    line = backlog(limit_seconds=40)
+    for _ in range(100):  # until the average has settled: 8 s of audio a second by each of two workers
+        line.ended([Ticket("attempt", Share(), 8, 0, (0, 0))], compute_seconds=1)
+    with line.take(UNKNOWN), pytest.raises(Overloaded) as refused, line.take(of(200_000)):
+        pytest.fail("50 s more were let in")
+
+    # 30 s inside and 50 s more are 40 s too many, at 16 s a second.
+    assert refused.value.retry_after_seconds == pytest.approx(2.5)
+
+
+def test_whoever_comes_first_is_let_in_whatever_its_length() -> None:
+    with backlog(limit_seconds=1).take(of(1 << 30)):
+        pass
