@@ -24,15 +24,18 @@ EVENTS = {"accept": "text/event-stream"}
 
 
 class PatientEngine(FakeEngine):
-    """The fake one, which waits inside its first window until the test lets it go on."""
+    """The fake one, which waits before the window with number *waits_at* until the test lets it go on."""
 
-    def __init__(self) -> None:
+    def __init__(self, waits_at: int = 0) -> None:
         super().__init__()
         self.entered, self.released = Event(), Event()
+        self._waits_at, self._prepared = waits_at, 0
 
     def prepare(self, samples, task) -> FakeAttempt:
-        self.entered.set()
-        assert self.released.wait(20)
+        if self._prepared == self._waits_at:
+            self.entered.set()
+            assert self.released.wait(20)
+        self._prepared += 1
         return super().prepare(samples, task)
 
 
@@ -116,14 +119,17 @@ def test_a_decoder_that_dies_is_one_failed_request(serve, clip, number) -> None:
 
 
 def test_a_decoder_that_dies_between_two_events_ends_them_with_an_error(serve, clip) -> None:
-    live = serve(FakeEngine())
+    engine = PatientEngine(waits_at=1)
+    live = serve(engine)
     with httpx.stream(
         "POST", f"{live.url}/api/stt/bytes", content=long_recording(), headers=EVENTS, timeout=30
     ) as answer:
         lines = answer.iter_lines()
         next(line for line in lines if line.startswith("event: segment"))
-        for pid in decoders():
-            os.kill(pid, signal.SIGKILL)
+        assert engine.entered.wait(20)
+        (pid,) = decoders()
+        os.kill(pid, signal.SIGKILL)
+        engine.released.set()
         rest = list(lines)
 
     assert "event: error" in rest
