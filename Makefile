@@ -11,7 +11,7 @@ UP_LOCKS := requirements/gateway.lock requirements/tts.lock requirements/asr.loc
 install = $(BIN)/python -m pip --disable-pip-version-check --quiet install $(1) 2> .venv/pip.log \
   || { echo "error: packages cannot be installed: $$(tail -n 1 .venv/pip.log) (all of it: .venv/pip.log)" >&2; exit 1; }
 
-.PHONY: help up test lint types contracts lock bench clean
+.PHONY: help up test fuzz lint types contracts lock bench clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -22,6 +22,9 @@ up: .venv/.up ## fetch the models, start the three services; Ctrl-C stops all
 
 test: .venv/.dev ## all tests that need no container or cluster, real engines included
 	$(BIN)/python -m pytest
+
+fuzz: .venv/.dev ## mutated audio files against the decoder, for SECONDS=60 (Linux on x86_64)
+	$(BIN)/python fuzz/decode_file.py --seconds $(or $(SECONDS),60)
 
 lint: .venv/.dev ## style and layers
 	$(BIN)/ruff check .

@@ -13,6 +13,8 @@ from speech_core.audio import AudioFormat, Pcm
 from speech_core.codec.decode import DecodeLimits
 
 PITCH_HZ = 440
+# By the number of channels; what encoders take.
+LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 
 
 class Sounds:
@@ -54,7 +56,7 @@ class Sounds:
     def muxed(self, pcm: Pcm, container: str, codec: str) -> bytes:
         """*pcm* in a seekable file, so that its header tells its length."""
         out, form = io.BytesIO(), pcm.format
-        layout = "mono" if form.channels == 1 else "stereo"
+        layout = LAYOUTS[form.channels - 1]
         with av.open(out, "w", format=container) as file:
             stream = file.add_stream(codec, rate=form.sample_rate_hz, layout=layout)
             frame = av.AudioFrame.from_ndarray(np.frombuffer(pcm.data, "<i2").reshape(1, -1), "s16", layout)

@@ -1,11 +1,15 @@
 import multiprocessing
 import os
 import signal
+import struct
+import subprocess
+import sys
 
 import pytest
 
+from speech_core.audio import AudioFormat, Pcm
 from speech_core.codec.decode import DecodeLimits, RawAudio, decode
-from speech_core.codec.isolation import decode_isolated, warm_up
+from speech_core.codec.isolation import MEMORY_BYTES, decode_isolated, warm_up
 from speech_core.errors import InvalidRequest, TooLarge
 
 
@@ -85,6 +89,38 @@ def test_a_child_without_memory_is_one_bad_file(sounds, saved) -> None:
         list(decode_isolated(path, sounds.wanted, limits=sounds.limits, memory_bytes=1))
 
     assert refused.value.code == "bad_audio"
+
+
+CONFINED = """
+import sys
+from pathlib import Path
+from speech_core.audio import AudioFormat
+from speech_core.codec.decode import DecodeLimits, decode
+from speech_core.codec.isolation import MEMORY_BYTES, confine_memory
+from speech_core.errors import InvalidRequest
+
+confine_memory(MEMORY_BYTES)
+try:
+    list(decode(Path(sys.argv[1]), AudioFormat(16_000), limits=DecodeLimits(60, 1 << 24)))
+except InvalidRequest:
+    print(Path("/proc/self/status").read_text())
+"""
+
+
+@pytest.mark.parametrize("claimed_bytes", [300 << 20, 900 << 20, 2_000 << 20])
+def test_a_header_that_claims_memory_does_not_get_it(sounds, saved, claimed_bytes) -> None:
+    """A name in a wav, as long as its four bytes say: ffmpeg makes room for it before it reads."""
+    names = struct.pack("<4sI4s4sI", b"LIST", 0xFFFFFF00, b"INFO", b"ISFT", claimed_bytes)
+    path = saved(sounds.wav(Pcm(b"", AudioFormat(16_000)))[:36] + names + b"\0" * 1_000)
+
+    told = subprocess.run(
+        [sys.executable, "-c", CONFINED, path], capture_output=True, text=True, timeout=50, check=True
+    ).stdout
+
+    (peak,) = (int(line.split()[1]) for line in told.splitlines() if line.startswith("VmHWM:"))
+    assert peak << 10 < MEMORY_BYTES
+    with pytest.raises(InvalidRequest):
+        list(decode_isolated(path, sounds.wanted, limits=sounds.limits))
 
 
 def test_closing_kills_and_reaps_the_child(sounds, saved) -> None:

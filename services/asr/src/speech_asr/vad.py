@@ -107,10 +107,11 @@ def _as_float(pcm: Pcm) -> Samples:
 def _cut(samples: Samples, spans: Spans) -> int:
     """The middle of the longest pause that is not too early; without one, the quietest moment near the end."""
     edges = [0, *(edge for span in spans for edge in span), len(samples)]
+    # Padding may fill a short pause: where two spans touch, there is one of no length.
     pauses = [
         (end - start, (max(start, _EARLIEST_CUT_SAMPLES) + end) // 2)
         for start, end in zip(edges[::2], edges[1::2], strict=True)
-        if end > max(start, _EARLIEST_CUT_SAMPLES)
+        if end > max(start, _EARLIEST_CUT_SAMPLES) or _EARLIEST_CUT_SAMPLES <= start == end < len(samples)
     ]
     if pauses:
         return max(pauses)[1]

@@ -22,7 +22,8 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 # to import; a console script has, and Python 3.11 and 3.12 do not heed this line (0.4 s a file with a web framework).
 _CONTEXT.set_forkserver_preload(["__main__", "speech_core.codec.isolation"])
 
-_MEMORY_BYTES = 1 << 30
+# The index of ten hours of mp4 takes 150 MiB. A header of a few bytes may claim gigabytes, which ffmpeg then takes.
+MEMORY_BYTES = 1 << 28
 # Hours of the slowest codec decode within a minute of CPU time.
 _CPU_SECONDS = 300
 # The longest that a decoder may take over one second of audio.
@@ -62,7 +63,7 @@ def decode_isolated(
     raw: RawAudio | None = None,
     channel: int | None = None,
     on_header: Callable[[Header], None] | None = None,
-    memory_bytes: int = _MEMORY_BYTES,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> Generator[Pcm]:
     """
     As `decode`, in a child process; a child that dies raises `InvalidRequest` (bad_audio).
@@ -141,11 +142,16 @@ def _serve(sender: Connection, order: _Order) -> None:
 
 def _confine(memory_bytes: int) -> None:
     """Bound memory and CPU time, and forbid files of its own: no core, no writing."""
+    confine_memory(memory_bytes)
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def confine_memory(memory_bytes: int) -> None:
+    """Let this process take no more than *memory_bytes* beyond what it has."""
     # Libraries map address space per core of the machine, so the limit counts from what is mapped already.
     with contextlib.suppress(FileNotFoundError):  # no such file outside Linux, and no such limit that works
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         address_bytes = pages * resource.getpagesize() + memory_bytes
         resource.setrlimit(resource.RLIMIT_AS, (address_bytes, address_bytes))
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
