@@ -81,7 +81,7 @@ def decode_isolated(
 
 def probe_isolated(path: Path, *, limits: DecodeLimits, raw: RawAudio | None = None) -> Header:
     """What the file's header says, read in a child process; raises as `decode_isolated`."""
-    with closing(_told(_Order(path, _PROBED, limits, raw, None, _MEMORY_BYTES))) as parts:
+    with closing(_told(_Order(path, _PROBED, limits, raw, None, MEMORY_BYTES))) as parts:
         for part in parts:
             if isinstance(part, Header):
                 return part
