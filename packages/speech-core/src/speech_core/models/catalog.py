@@ -2,7 +2,7 @@
 The catalogue: a model's name, its files with their sha256, and where to fetch each, in order of preference.
 
 `whisper-base` is for both Whisper engines: `faster-whisper` loads it as it is, `openai-whisper` converts it in memory.
-`openai-whisper-base` is the same model as OpenAI publishes it, for `openai-whisper` alone; OpenAI's is its only address.
+`openai-whisper-base` is the same model as OpenAI publishes it, for `openai-whisper` alone; its only address is theirs.
 """
 
 from collections.abc import Mapping, Sequence
