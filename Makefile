@@ -7,6 +7,9 @@ BIN := .venv/bin
 PACKAGES := packages/speech-core services/gateway services/tts services/asr client
 EDITABLE := $(foreach package,$(PACKAGES),--editable $(package))
 UP_LOCKS := requirements/gateway.lock requirements/tts.lock requirements/asr.lock requirements/client.lock
+# An engine with a lock of its own is installed when it is asked for, here or in `.env`, and not before.
+ASR_ENGINE ?= $(shell sed -nE "s/^ASR_ENGINE=[\"']?([a-z-]*).*/\1/p" .env 2>/dev/null)
+ENGINE_INSTALLED := $(patsubst requirements/asr-%.lock,.venv/.asr-%,$(wildcard requirements/asr-$(ASR_ENGINE).lock))
 # pip tells a failure in many lines; the last one says it, the others are kept.
 install = $(BIN)/python -m pip --disable-pip-version-check --quiet install $(1) 2> .venv/pip.log \
   || { echo "error: packages cannot be installed: $$(tail -n 1 .venv/pip.log) (all of it: .venv/pip.log)" >&2; exit 1; }
@@ -17,7 +20,7 @@ install = $(BIN)/python -m pip --disable-pip-version-check --quiet install $(1) 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-up: .venv/.up ## fetch the models, start the three services; Ctrl-C stops all
+up: .venv/.up $(ENGINE_INSTALLED) ## fetch the models, start the three services; Ctrl-C stops all
 	@exec $(BIN)/kubespeech up
 
 test: .venv/.dev ## all tests that need no container or cluster, real engines included
@@ -58,6 +61,11 @@ clean: ## forget the environment
 	@$(call install,--no-deps --no-build-isolation $(EDITABLE))
 	@touch $@
 
+.venv/.asr-%: .venv/.up requirements/asr-%.lock
+	@echo "installing the engine $* into .venv"
+	@$(call install,--require-hashes --requirement requirements/asr-$*.lock)
+	@touch $@
+
 .venv/.dev: .venv/.up requirements/dev.lock
 	@$(call install,--require-hashes --requirement requirements/dev.lock)
 	@touch $@
@@ -69,6 +77,6 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 
 lock: ## pin the dependencies again (needs uv)
 	$(COMPILE) --group dev --output-file requirements/dev.lock requirements/all.in
-	for name in gateway tts asr client; do \
+	for name in gateway tts asr asr-openai-whisper client; do \
 	  $(COMPILE) --constraint requirements/dev.lock --output-file requirements/$$name.lock requirements/$$name.in || exit 1; \
 	done

@@ -1,4 +1,9 @@
-"""The catalogue: a model's name, its files with their sha256, and where to fetch each, in order of preference."""
+"""
+The catalogue: a model's name, its files with their sha256, and where to fetch each, in order of preference.
+
+`whisper-base` is for both Whisper engines: `faster-whisper` loads it as it is, `openai-whisper` converts it in memory.
+`openai-whisper-base` is the same model as OpenAI publishes it, for `openai-whisper` alone; its only address is theirs.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from speech_core.models import ModelError
 
 _HUB = "https://huggingface.co"
+_OPENAI = "https://openaipublic.azureedge.net/main/whisper/models"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,10 @@ def _joe(name: str, size_bytes: int, sha256: str) -> ModelFile:
     )
 
 
+def _openai(name: str, size_bytes: int, sha256: str) -> ModelFile:
+    return ModelFile(name, size_bytes, sha256, (Url(f"{_OPENAI}/{sha256}/{name}"),))
+
+
 _BUILT_IN = (
     Model(
         "whisper-base",
@@ -88,6 +98,12 @@ _BUILT_IN = (
                 "vocabulary.txt", 459_861, "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913"
             ),
         ),
+    ),
+    Model(
+        "openai-whisper-base",
+        "asr",
+        "MIT",
+        (_openai("base.pt", 145_262_807, "ed3a0b6b1c0edf879ad9b11b1af5a0e6ab5db9205f891f668f8b0e6c6326e34e"),),
     ),
     Model(
         "en_US-joe-medium",
