@@ -137,11 +137,11 @@ def test_bad_audio(stack, path: str, make: Callable[[], bytes], status, code) ->
     assert httpx.get(f"{stack.url}/health").status_code == 200
 
 
-def test_a_wav_whose_header_lies_is_refused(stack) -> None:
+def test_a_wav_whose_header_lies_is_answered_by_what_is_there(stack) -> None:
     answer = httpx.post(f"{stack.url}/api/stt/bytes", content=lying_wav(), timeout=60)
 
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"], error["param"]) == (400, "bad_audio", "file")
+    assert answer.status_code == 200
+    assert answer.json()["coverage"]["audio_seconds"] == pytest.approx(1, abs=0.05)
     assert httpx.get(f"{stack.url}/health").status_code == 200
 
 

@@ -1,5 +1,6 @@
 from speech_asr import render
 from speech_asr.coverage import Coverage
+from speech_asr.hearing import Whole
 from speech_asr.segments import Segment, Word, joined
 
 
@@ -17,7 +18,7 @@ def test_texts_are_joined_by_one_space() -> None:
 
 
 def test_the_wire_has_milliseconds_and_words_only_when_asked() -> None:
-    told = render.transcription([Segment(0.5, 1.2345, "a")], "en", Coverage(16_000, 8_000, 0))
+    told = render.transcription(Whole([Segment(0.5, 1.2345, "a")], "en", 1.5, Coverage(16_000, 8_000, 0)))
 
     assert told.model_dump(exclude_none=True) == {
         "text": "a",
