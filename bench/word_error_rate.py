@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def main() -> int:
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--models-dir", type=Path, default=Path("~/.cache/kubespeech/models"))
     parser.add_argument("--language", help="only clips of this one")
+    parser.add_argument("--at-once", type=int, default=4, help="clips on their way at the same time")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     parser.add_argument("--require-equal", action="store_true", help="exit with 1 when the words of a clip differ")
     arguments = parser.parse_args()
@@ -53,7 +55,7 @@ def main() -> int:
         "service": through_the_service(arguments.url),
         "direct": directly(arguments.models_dir.expanduser()),
     }
-    heard = {name: {clip: hear(clip) for clip in clips} for name, hear in ways.items()}
+    heard = {name: _hear_all(hear, clips, arguments.at_once) for name, hear in ways.items()}
     figures = {
         language: {name: _count(texts, language) for name, texts in heard.items()}
         for language in sorted({clip.language for clip in clips})
@@ -65,6 +67,11 @@ def main() -> int:
         written = {"rates": rates, "differing": [clip.path.name for clip in differing]}
         arguments.json.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
     return 1 if arguments.require_equal and differing else 0
+
+
+def _hear_all(hear: Callable[[Clip], str], clips: list[Clip], at_once: int) -> dict[Clip, str]:
+    with ThreadPoolExecutor(at_once) as callers:
+        return dict(zip(clips, callers.map(hear, clips), strict=True))
 
 
 def _count(texts: dict[Clip, str], language: str) -> ErrorCount:

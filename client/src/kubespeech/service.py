@@ -1,5 +1,6 @@
 """One service as a process: started, started again, asked how it is, and heard out when it has ended."""
 
+import os
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from kubespeech import StartFault
 _HEALTH_SECONDS = 2.0
 _MAX_ENDS = 3
 _ENDS_SECONDS = 60.0
+_LAST_WORDS_BYTES = 64 * 1024
 
 
 @dataclass
@@ -79,7 +81,8 @@ class Service:
     def ask(self) -> dict[str, Any] | None:
         """What it says of itself, once it is ready. Another one's answer at its address is none."""
         try:
-            answer = httpx.get(f"{self.url}/health", timeout=_HEALTH_SECONDS)
+            # A proxy is for the way out; this is the machine itself.
+            answer = httpx.get(f"{self.url}/health", timeout=_HEALTH_SECONDS, trust_env=False)
             said = answer.json()
         except (httpx.HTTPError, ValueError):
             return None
@@ -92,7 +95,7 @@ class Service:
     def complaint(self) -> str:
         """Its own last word, if it said why it ended; its log is for whoever wants more."""
         with self.log.open("rb") as log:
-            log.seek(self._log_begun_bytes)
+            log.seek(max(self._log_begun_bytes, log.seek(0, os.SEEK_END) - _LAST_WORDS_BYTES))
             lines = log.read().decode("utf-8", errors="replace").splitlines()
         said = [line for line in lines if line.startswith("error:")]
         return said[-1] if said else f"see {self.log}"

@@ -108,7 +108,7 @@ def _check_in_time(services: Sequence[Service]) -> None:
 
 
 def _stop(services: Sequence[Service]) -> None:
-    """The gateway first, so that nobody is sent to a service that is leaving."""
+    """All at once: each of them finishes what is in progress, and the gateway sends nobody new."""
     for service in reversed(services):
         if not service.has_ended():
             service.process.terminate()

@@ -12,7 +12,7 @@ def of(length: int) -> Headers:
     return Headers({"content-length": str(length)})
 
 
-def backlog(limit_seconds: float = 100) -> Backlog:
+def backlog(limit_seconds: float = 200) -> Backlog:
     return Backlog(limit_seconds=limit_seconds, longest_seconds=3600, workers=2)
 
 
@@ -33,20 +33,24 @@ def test_a_length_that_is_not_told_is_that_of_an_utterance() -> None:
         assert line.queued_seconds == 30
 
 
-def test_an_estimate_is_never_longer_than_what_is_let_in_at_all() -> None:
-    line = backlog()
-    with line.take(of(1 << 30)):
+def test_a_guess_takes_a_quarter_of_the_limit_at_most_and_a_header_no_more_than_what_is_let_in_at_all() -> None:
+    line = backlog(limit_seconds=200)
+    with line.take(of(1 << 30)) as lease:
+        assert line.queued_seconds == 50
+        lease.correct(1e9)
         assert line.queued_seconds == 3600
 
 
 def test_above_the_limit_the_refusal_says_when_there_will_be_room() -> None:
     line = backlog(limit_seconds=40)
     for _ in range(100):  # until the average has settled: 8 s of audio a second by each of two workers
-        line.ended([Ticket("attempt", Share(), 8, 0, (0, 0))], compute_seconds=1)
-    with line.take(UNKNOWN), pytest.raises(Overloaded) as refused, line.take(of(200_000)):
-        pytest.fail("50 s more were let in")
+        line.recognized(Ticket("attempt", Share(), 8, 0, (0, 0), compute_seconds=1))
+    with line.take(UNKNOWN) as lease:
+        lease.correct(70)
+        with pytest.raises(Overloaded) as refused, line.take(UNKNOWN):
+            pytest.fail("10 s more were let in")
 
-    # 30 s inside and 50 s more are 40 s too many, at 16 s a second.
+    # 70 s inside and a quarter of 40 s are 40 s too many, at 16 s a second.
     assert refused.value.retry_after_seconds == pytest.approx(2.5)
 
 

@@ -60,3 +60,15 @@ def test_silence_is_no_speech(whisper) -> None:
     told = httpx.post(f"{whisper.url}/api/stt/bytes?sr=16000", content=bytes(160_000), timeout=120).json()
 
     assert (told["text"], told["coverage"]["silent_seconds"]) == ("", 5.0)
+
+
+def test_an_answer_that_runs_into_the_decoders_bound_counts_as_failed(clip, monkeypatch) -> None:
+    from speech_asr.engines import attempt
+
+    monkeypatch.setattr(attempt, "_ANSWER_TOKENS", 8)
+    with live_server(create_app(AsrSettings())) as live:
+        told = httpx.post(f"{live.url}/api/stt/bytes", content=clip, timeout=120).json()
+
+    assert told["coverage"]["failed_seconds"] > 4
+    assert told["coverage"]["transcribed_seconds"] == 0
+    assert 0 < len(words(told["text"])) < len(words(TEXT))

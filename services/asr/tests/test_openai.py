@@ -121,6 +121,8 @@ def test_fields_may_come_before_or_after_the_file_and_unknown_ones_are_ignored(l
         ({"stream": "perhaps"}, 400, "invalid_request", "stream"),
         ({"response_format": "diarized_json"}, 400, "invalid_request", "response_format"),
         ({"multichannel": "true"}, 400, "single_channel", "multichannel"),
+        ({"multichannel": "true", "stream": "true"}, 400, "invalid_request", "stream"),
+        ({"prompt": "<|endoftext|>"}, 400, "invalid_request", "prompt"),
         ({"prompt": "a" * 70_000}, 400, "invalid_form", None),
     ],
 )
@@ -151,6 +153,30 @@ def test_a_broken_form_is_refused(live, content_type, body, status, code) -> Non
 
     assert answer.status_code == status
     assert code in (None, answer.json()["error"]["code"])
+
+
+def test_a_form_that_is_cut_short_is_refused(live, speech) -> None:
+    part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + speech
+
+    answer = httpx.post(
+        f"{live.url}{TRANSCRIPTIONS}", content=part, headers={"content-type": "multipart/form-data; boundary=b"}
+    )
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_form")
+
+
+def test_more_channels_than_a_film_has_are_refused(live, make_wav) -> None:
+    answer = post(live, make_wav(np.zeros((RATE_HZ, 9), "<i2")), multichannel="true")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "too_many_channels")
+
+
+def test_channels_count_together_against_the_longest_audio(serve, engine, make_wav) -> None:
+    live = serve(engine, max_audio_seconds=3)
+
+    answer = post(live, make_wav(np.zeros((2 * RATE_HZ, 2), "<i2")), multichannel="true")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "audio_too_long")
 
 
 def test_a_file_above_openais_limit_is_refused(live) -> None:

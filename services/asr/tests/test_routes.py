@@ -225,7 +225,7 @@ def test_a_recognition_that_takes_too_long_is_ended(serve, engine) -> None:
 
 
 def test_audio_that_would_wait_too_long_is_refused_before_its_body_is_read(serve, engine) -> None:
-    live = serve(engine, queue_audio_seconds=20)
+    live = serve(engine, queue_audio_seconds=12)
     gate = engine.hold(0)
     with ThreadPoolExecutor(1) as caller:
         waiting = caller.submit(post, live, wav(tone(10)))

@@ -158,7 +158,7 @@ def test_a_window_that_nobody_waits_for_leaves_the_line() -> None:
         busy, gone = submit(scheduler, Step("busy")), submit(scheduler, Step("gone"))
         with anyio.move_on_after(0.5):
             await scheduler.result(gone)
-        assert (scheduler.waiting, scheduler.waiting_audio_seconds) == (0, 0)
+        assert scheduler.waiting == 0
         await answered(scheduler, [busy])
 
     assert run(scenario).names == [["busy"]]
@@ -194,6 +194,21 @@ def test_a_poisoned_window_fails_alone() -> None:
             await scheduler.result(tickets[1])
 
     assert run(scenario, batch_size=2).names == [["good", "bad"], ["good"], ["bad"]]
+
+
+def test_an_engine_that_answers_too_little_fails_its_windows_and_not_the_scheduler() -> None:
+    answers = [[], [recognized("second")]]
+
+    async def decode(batch: Sequence[Step]) -> Sequence[Recognized | Step]:
+        return answers.pop(0)
+
+    async def main() -> None:
+        async with Scheduler(decode, workers=1, batch_size=1, windows_per_request=1).running() as scheduler:
+            with pytest.raises(RuntimeError, match="0 of 1"):
+                await scheduler.result(submit(scheduler, Step("first")))
+            assert await answered(scheduler, [submit(scheduler, Step("second"))]) == ["second"]
+
+    trio.run(main)
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def test_a_file_of_the_users_own_adds_models_that_can_be_fetched(origin, root: P
 
     assert (folder / "weights.bin").read_bytes() == WEIGHTS
     # A service is told the name only.
-    assert Store(root).find("ann") == folder
+    assert Store(root).find("ann") == Store(root).fetch("ann") == folder
     assert (models["ann"].kind, models["ann"].licence, models["ann"].size_bytes) == ("tts", "MIT", len(WEIGHTS))
     assert set(models) == {*catalog(), "ann"}
 

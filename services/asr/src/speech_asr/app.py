@@ -13,7 +13,7 @@ from speech_asr.engines import Attempt, Engine
 from speech_asr.metrics import RecognitionMetrics
 from speech_asr.pipeline import Pipeline
 from speech_asr.routes import openai, stt
-from speech_asr.scheduler import Decode, Scheduler
+from speech_asr.scheduler import Decode, Scheduler, Ticket
 from speech_asr.segments import Recognized
 from speech_asr.settings import AsrSettings
 from speech_core.codec.isolation import warm_up
@@ -45,12 +45,18 @@ def create_app(settings: AsrSettings | None = None, *, engine: Engine | None = N
         metrics.loaded(time.monotonic() - started_seconds)
         await to_thread.run_sync(warm_up)
         shell.loaded = Loaded([settings.engine], [settings.model])
+
+        def done(ticket: Ticket) -> None:
+            metrics.recognized(ticket)
+            backlog.recognized(ticket)
+
         scheduler = Scheduler(
             _in_threads(loaded, layout.workers),
             workers=layout.workers,
             batch_size=layout.batch_size,
             windows_per_request=layout.windows_per_request,
-            watches=(metrics, backlog),
+            on_batch=metrics.computed,
+            on_done=done,
         )
         metrics.observe_queue(windows=lambda: scheduler.waiting, audio_seconds=lambda: backlog.queued_seconds)
         try:

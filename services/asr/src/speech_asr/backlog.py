@@ -1,6 +1,6 @@
 """Audio that was let in and is not recognized yet: above a limit, what comes is refused before its body is read."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from starlette.datastructures import Headers
@@ -14,6 +14,9 @@ _UNKNOWN_SECONDS = 30.0
 # Of a new measurement of the throughput; a few batches are enough to follow the load.
 _WEIGHT = 0.2
 _LONGEST_WAIT_SECONDS = 600.0
+_GUESSED_SHARE = 0.25
+# No window is done faster; only a fake engine's.
+_FASTEST_SECONDS = 1e-3
 
 
 class Lease:
@@ -29,8 +32,8 @@ class Lease:
         return max(0.0, self._audio_seconds - self._done_seconds)
 
     def correct(self, audio_seconds: float) -> None:
-        """The length is known better now."""
-        self._audio_seconds = audio_seconds
+        """The length is known better now; a header may still lie."""
+        self._audio_seconds = min(audio_seconds, self._backlog.longest_seconds)
         self._backlog.count()
 
     def done(self, audio_seconds: float) -> None:
@@ -43,8 +46,7 @@ class Backlog:
     """
     At most *limit_seconds* of audio inside; a request that finds nobody before it is let in whatever its length.
 
-    *queued_seconds* is what remains of all that is inside. Watches the scheduler for its throughput. Belongs to one
-    event loop.
+    *queued_seconds* is what remains of all that is inside. Belongs to one event loop.
     """
 
     def __init__(self, *, limit_seconds: float, longest_seconds: float, workers: int) -> None:
@@ -52,7 +54,7 @@ class Backlog:
         # Audio seconds a second; before anything was measured, as fast as it is spoken.
         self.throughput = 1.0
         self._limit_seconds = limit_seconds
-        self._longest_seconds = longest_seconds
+        self.longest_seconds = longest_seconds
         self._workers = workers
         self._leases: set[Lease] = set()
 
@@ -78,15 +80,13 @@ class Backlog:
     def count(self) -> None:
         self.queued_seconds = sum(lease.remaining_seconds for lease in self._leases)
 
-    def started(self, batch: Sequence[Ticket], *, waited_seconds: Sequence[float]) -> None:
-        """Waiting says nothing of the throughput."""
-
-    def ended(self, batch: Sequence[Ticket], *, compute_seconds: float) -> None:
-        seconds = sum(ticket.audio_seconds for ticket in batch)
-        measured = self._workers * seconds / max(compute_seconds, 1e-3)
+    def recognized(self, ticket: Ticket) -> None:
+        """Learn the throughput from a window that is done."""
+        measured = self._workers * ticket.audio_seconds / max(ticket.compute_seconds, _FASTEST_SECONDS)
         self.throughput += _WEIGHT * (measured - self.throughput)
 
     def _estimate(self, headers: Headers) -> float:
         length = headers.get("content-length", "")
         seconds = int(length) / _LEAST_BYTES_PER_SECOND if length.isdigit() else _UNKNOWN_SECONDS
-        return min(seconds, self._longest_seconds)
+        # A guess alone must not shut the others out: an upload may be slow, and most are richer than 4 kB/s.
+        return min(seconds, self.longest_seconds, self._limit_seconds * _GUESSED_SHARE)

@@ -35,6 +35,7 @@ class Form:
                 "on_header_end": self._header_end,
                 "on_part_data": self._data,
                 "on_part_end": self._end,
+                "on_end": self._close,
             },
         )
         self._left_bytes = max_file_bytes
@@ -44,6 +45,7 @@ class Form:
         self._value = bytearray()
         self._file_part = bytearray()
         self._files = 0
+        self._has_begun = self._has_ended = False
 
     async def file(self, body: AsyncIterable[bytes]) -> AsyncGenerator[bytes]:
         """The bytes of the part `file`; raises `InvalidRequest` for a broken form, `TooLarge` for a large file."""
@@ -53,13 +55,18 @@ class Form:
                 if self._file_part:
                     yield bytes(self._file_part)
                     self._file_part.clear()
-            self._parser.finalize()
         except FormParserError as error:
             raise InvalidRequest(f"the form is broken: {error}", code="invalid_form") from None
+        if self._has_begun and not self._has_ended:
+            raise InvalidRequest("the form is cut short: its last boundary is missing", code="invalid_form")
         if not self._files:
             raise InvalidRequest("`file` is required", code="missing_field", param=_FILE)
 
+    def _close(self) -> None:
+        self._has_ended = True
+
     def _begin(self) -> None:
+        self._has_begun = True
         self._name = ""
         self._value.clear()
 

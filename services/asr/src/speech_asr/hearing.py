@@ -1,6 +1,7 @@
 """What is known of one recording while it is being recognized."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 import anyio
@@ -55,7 +56,7 @@ Event = Heard | Progress | Whole
 
 
 @dataclass(slots=True)
-class Visit:
+class Request:
     """One request: its audio, its share of the engine, and how many channels of it are heard one by one."""
 
     recording: Recording
@@ -73,9 +74,9 @@ def failed(outcome: Recognized | None) -> bool:
 class Hearing:
     """Takes the windows of a recording, or of one *channel* of it, in order; gives what each of them tells."""
 
-    def __init__(self, visit: Visit, channel: int | None = None) -> None:
-        self.visit = visit
-        self.task = visit.recording.task
+    def __init__(self, request: Request, channel: int | None = None) -> None:
+        self.request = request
+        self.task = request.recording.task
         self.channel = channel
         self.coverage = Coverage()
         self.found: list[Segment] = []
@@ -95,17 +96,17 @@ class Hearing:
         """A window was cut: the last one, or the header, tells how long the whole is."""
         whole_seconds = window.end_seconds if window.is_last else self._announced_seconds
         if whole_seconds is not None:
-            self.visit.lease.correct(whole_seconds * self.visit.channels)
+            self.request.lease.correct(whole_seconds * self.request.channels)
 
     def take(self, window: Window, outcome: Recognized | None) -> Generator[Heard | Progress]:
         """Count the window and tell what was said in it; *outcome* None when the engine failed on it."""
         self.coverage.add(Coverage.of(window, failed=failed(outcome)))
-        self.visit.lease.done(window.seconds)
+        self.request.lease.done(window.seconds)
         self.processed_seconds = window.end_seconds
         segments = self._segments(window, outcome)
         for index, segment in enumerate(segments):
             self.found.append(segment)
-            final = window.is_last and index == len(segments) - 1 and self.visit.channels == 1
+            final = window.is_last and index == len(segments) - 1 and self.request.channels == 1
             yield Heard(segment, self.language, final)
         yield Progress(window.end_seconds, self._announced_seconds)
 
@@ -129,3 +130,12 @@ def whole(hearings: Sequence[Hearing]) -> Whole:
         raise Unavailable("the engine failed on this audio", code="engine_failed")
     language = next((hearing.language for hearing in hearings if hearing.language), None)
     return Whole(segments, language, max(hearing.coverage.audio_seconds for hearing in hearings), coverage)
+
+
+async def last(events: AsyncGenerator[Event]) -> Whole:
+    """The whole, once all is recognized."""
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Whole):
+                return event
+    raise AssertionError("the pipeline ends with the whole")

@@ -13,7 +13,7 @@ _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 
 class RecognitionMetrics:
-    """Watches the scheduler; every label set exists at zero from the start."""
+    """Told by the scheduler; every label set exists at zero from the start."""
 
     def __init__(self, registry: CollectorRegistry, *, engine: str, model: str) -> None:
         service = ("service",)
@@ -52,15 +52,15 @@ class RecognitionMetrics:
         self._queued.labels("asr").set_function(windows)
         self._queued_audio.labels("asr").set_function(audio_seconds)
 
-    def started(self, batch: Sequence[Ticket], *, waited_seconds: Sequence[float]) -> None:
+    def computed(self, batch: Sequence[Ticket], compute_seconds: float) -> None:
+        """A batch has left the engine, whatever came of it."""
         self._batch.observe(len(batch))
-        for seconds in waited_seconds:
-            self._wait.observe(seconds)
-
-    def ended(self, batch: Sequence[Ticket], *, compute_seconds: float) -> None:
+        for ticket in batch:
+            self._wait.observe(ticket.waited_seconds)
         whole_seconds = sum(ticket.audio_seconds for ticket in batch)
-        if not whole_seconds:
-            return
-        self._factor.observe(compute_seconds / whole_seconds)
         wasted_seconds = sum(ticket.audio_seconds for ticket in batch if ticket.dropped)
         self._wasted.inc(compute_seconds * wasted_seconds / whole_seconds)
+
+    def recognized(self, ticket: Ticket) -> None:
+        """A window is done, after as many calls as it took."""
+        self._factor.observe(ticket.compute_seconds / ticket.audio_seconds)

@@ -17,6 +17,7 @@ from speech_core.errors import InvalidRequest
 ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json", "diarized_json"]
 # What can be said piece by piece.
 _STREAMED = ("json", "text", "diarized_json")
+_CONTROL = "<|"
 _LISTS = frozenset({"timestamp_granularities"})
 # Positions of Whisper's encoder: what a second of audio costs the model.
 _AUDIO_TOKENS_PER_SECOND = 50
@@ -50,6 +51,10 @@ def read_form(fields: dict[str, list[str]]) -> TranscriptionForm:
         raise InvalidRequest(f"`{name}`: {first['msg']}", param=name) from None
     if form.stream and form.response_format not in _STREAMED:
         raise InvalidRequest(f"`stream` goes with {', '.join(_STREAMED)}", param="stream")
+    if form.multichannel and form.stream and form.response_format != "diarized_json":
+        raise InvalidRequest("`stream` of several channels needs `response_format=diarized_json`", param="stream")
+    if form.prompt and _CONTROL in form.prompt:
+        raise InvalidRequest(f"`prompt` must not hold `{_CONTROL}`: it begins Whisper's control tokens", param="prompt")
     if form.response_format == "diarized_json" and not form.multichannel:
         raise InvalidRequest(
             "speakers are told apart by channel only: send `multichannel=true` with audio of two channels or more",
@@ -72,7 +77,7 @@ def answer(whole: Whole, form: TranscriptionForm, *, task: Literal["transcribe",
         case "verbose_json":
             body = _verbose(whole, form, task)
         case "diarized_json":
-            body = _diarized(whole)
+            body = _diarized(whole, task)
     return "application/json", json.dumps(body, ensure_ascii=False)
 
 
@@ -117,9 +122,9 @@ def _segment(index: int, segment: Segment) -> dict[str, Any]:
     }
 
 
-def _diarized(whole: Whole) -> dict[str, Any]:
+def _diarized(whole: Whole, task: str) -> dict[str, Any]:
     return {
-        "task": "transcribe",
+        "task": task,
         "duration": round(whole.duration_seconds, 3),
         "text": joined(whole.segments),
         "segments": [_spoken(index, segment) for index, segment in enumerate(whole.segments)],

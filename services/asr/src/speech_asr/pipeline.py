@@ -17,7 +17,7 @@ from anyio import CapacityLimiter, to_thread
 from speech_asr.backlog import Lease
 from speech_asr.coverage import Coverage
 from speech_asr.engines import Engine
-from speech_asr.hearing import Event, Hearing, Recording, Visit, failed, whole
+from speech_asr.hearing import Event, Hearing, Recording, Request, failed, whole
 from speech_asr.scheduler import Scheduler, Ticket
 from speech_asr.segments import Recognized
 from speech_asr.settings import AsrSettings
@@ -25,7 +25,7 @@ from speech_asr.spool import Spool
 from speech_asr.vad import HEARD, Window, detector_for, windows
 from speech_core.codec.decode import DecodeLimits
 from speech_core.codec.isolation import decode_isolated, probe_isolated
-from speech_core.errors import DeadlineExceeded, InvalidRequest
+from speech_core.errors import DeadlineExceeded, InvalidRequest, TooLarge
 from speech_core.pipeline.pull import pull
 from speech_core.service.metrics import Metrics
 
@@ -33,6 +33,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # Decoded bytes a second of the richest form that is taken seriously: 48 kHz, 7.1 channels, 32 bits.
 _RICHEST_BYTES_PER_SECOND = 48_000 * 8 * 4
+# As many as a film has; each costs a decoder of its own.
+_MOST_CHANNELS = 8
 # Threads that decode, look for speech and make features: the model has the cores, these fill its pauses.
 _LISTENERS_PER_WORKER = 2
 
@@ -62,18 +64,18 @@ class Pipeline:
         its file what is to be done with it.
         """
         async with self._spool.receive(body) as path:
-            visit = Visit(recording(), lease)
-            hearings = await self._hearings(path, visit)
+            request = Request(recording(), lease)
+            hearings = await self._hearings(path, request)
             async with aclosing(self._in_step(path, hearings)) as events:
                 async for event in events:
                     yield event
             yield whole(hearings)
 
-    async def _hearings(self, path: Path, visit: Visit) -> list[Hearing]:
+    async def _hearings(self, path: Path, request: Request) -> list[Hearing]:
         """One for the file, or one for each of its channels."""
-        if not visit.recording.multichannel:
-            return [Hearing(visit)]
-        probe = partial(probe_isolated, path, limits=self._limits, raw=visit.recording.raw)
+        if not request.recording.multichannel:
+            return [Hearing(request)]
+        probe = partial(probe_isolated, path, limits=self._limits, raw=request.recording.raw)
         header = await to_thread.run_sync(probe, limiter=self._listeners)
         if header.channels < 2:
             raise InvalidRequest(
@@ -81,8 +83,20 @@ class Pipeline:
                 code="single_channel",
                 param="multichannel",
             )
-        visit.channels = header.channels
-        return [Hearing(visit, channel) for channel in range(header.channels)]
+        if header.channels > _MOST_CHANNELS:
+            raise InvalidRequest(
+                f"`multichannel` takes up to {_MOST_CHANNELS} channels; this has {header.channels}",
+                code="too_many_channels",
+                param="multichannel",
+            )
+        if header.seconds * header.channels > self._limits.max_audio_seconds:
+            raise TooLarge(
+                f"{header.channels} channels are longer together than {self._limits.max_audio_seconds:g} s",
+                code="audio_too_long",
+                param="file",
+            )
+        request.channels = header.channels
+        return [Hearing(request, channel) for channel in range(header.channels)]
 
     async def _in_step(self, path: Path, hearings: Sequence[Hearing]) -> AsyncGenerator[Event]:
         """The events of all hearings, the one that is behind first."""
@@ -103,7 +117,7 @@ class Pipeline:
             path,
             HEARD,
             limits=self._limits,
-            raw=hearing.visit.recording.raw,
+            raw=hearing.request.recording.raw,
             channel=hearing.channel,
             on_header=hearing.announce,
         )
@@ -140,9 +154,9 @@ class Pipeline:
         attempt = await to_thread.run_sync(self.engine.prepare, window.samples, hearing.task, limiter=self._listeners)
         return self._scheduler.submit(
             attempt,
-            hearing.visit.share,
+            hearing.request.share,
             audio_seconds=window.seconds,
-            remaining_seconds=hearing.visit.lease.remaining_seconds,
+            remaining_seconds=hearing.request.lease.remaining_seconds,
         )
 
     async def _outcome(
@@ -151,15 +165,15 @@ class Pipeline:
         """What the engine made of the window: None when it failed, which is counted and not hidden."""
         if ticket is None:
             return window, Recognized(None, ())
-        deadline_seconds = hearing.visit.started_seconds + self._deadline_seconds + 2 * window.end_seconds
-        try:
-            with anyio.fail_after(max(0.0, deadline_seconds - anyio.current_time())):
+        audio_seconds = window.end_seconds * hearing.request.channels
+        deadline_seconds = hearing.request.started_seconds + self._deadline_seconds + 2 * audio_seconds
+        with anyio.move_on_after(max(0.0, deadline_seconds - anyio.current_time())):
+            try:
                 return window, await self._scheduler.result(ticket)
-        except TimeoutError:
-            raise DeadlineExceeded("the audio was not recognized in time") from None
-        except Exception:  # whatever breaks in an engine is that window's failure
-            log.exception("window_failed")
-            return window, None
+            except Exception:  # whatever breaks in an engine is that window's failure
+                log.exception("window_failed")
+                return window, None
+        raise DeadlineExceeded("the audio was not recognized in time")
 
     def _count(self, window: Window, outcome: Recognized | None) -> None:
         for kind, seconds in Coverage.of(window, failed=failed(outcome)).seconds().items():

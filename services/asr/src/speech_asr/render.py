@@ -56,6 +56,12 @@ def transcription(whole: Whole) -> wire.Transcription:
     )
 
 
+def audio_headers(whole: Whole) -> dict[str, str]:
+    """How much was heard, and what became of it."""
+    parts = "; ".join(f"{kind}={seconds:.3f}" for kind, seconds in whole.coverage.seconds().items())
+    return {"x-audio-seconds": f"{whole.duration_seconds:.3f}", "x-audio-coverage": parts}
+
+
 def _milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 

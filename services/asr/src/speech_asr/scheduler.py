@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Seque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Protocol
 
 import anyio
 
@@ -41,6 +40,8 @@ class Ticket:
     audio_seconds: float
     joined_seconds: float
     rank: tuple[float, int]
+    waited_seconds: float = 0.0
+    compute_seconds: float = 0.0
     alone: bool = False
     dropped: bool = False
     result: Recognized | None = None
@@ -60,16 +61,22 @@ class Ticket:
         return self.result
 
 
-class Watch(Protocol):
-    """Is told what happens, for metrics and for admission."""
+def _unwatched(*_: object) -> None:
+    """Nobody is told."""
 
-    def started(self, batch: Sequence[Ticket], *, waited_seconds: Sequence[float]) -> None: ...
 
-    def ended(self, batch: Sequence[Ticket], *, compute_seconds: float) -> None: ...
+def _whole(outcome: Sequence[Recognized | Attempt], *, of: int) -> Sequence[Recognized | Attempt]:
+    if len(outcome) != of:
+        raise RuntimeError(f"the engine answered {len(outcome)} of {of} windows")
+    return outcome
 
 
 class Scheduler:
-    """Belongs to one event loop; *decode* runs a batch, in a thread in production."""
+    """
+    Belongs to one event loop; *decode* runs a batch, in a thread in production.
+
+    *on_batch* is told each batch and its compute seconds, *on_done* each window that was recognized.
+    """
 
     def __init__(
         self,
@@ -78,13 +85,15 @@ class Scheduler:
         workers: int,
         batch_size: int,
         windows_per_request: int,
-        watches: Sequence[Watch] = (),
+        on_batch: Callable[[Sequence[Ticket], float], None] = _unwatched,
+        on_done: Callable[[Ticket], None] = _unwatched,
     ) -> None:
         self._decode = decode
         self._workers = workers
         self._batch_size = batch_size
         self.windows_per_request = windows_per_request
-        self._watches = watches
+        self._on_batch = on_batch
+        self._on_done = on_done
         self._line: list[Ticket] = []
         self._idle = workers
         self._numbers = count()
@@ -103,10 +112,6 @@ class Scheduler:
     def waiting(self) -> int:
         """Windows in the line."""
         return len(self._line)
-
-    @property
-    def waiting_audio_seconds(self) -> float:
-        return sum(ticket.audio_seconds for ticket in self._line)
 
     def submit(self, attempt: Attempt, share: Share, *, audio_seconds: float, remaining_seconds: float) -> Ticket:
         """Put a window of *audio_seconds* into the line; *remaining_seconds* of its request are still to be heard."""
@@ -158,25 +163,26 @@ class Scheduler:
                 break
             if ticket.share.inside < self.windows_per_request and (not batch or ticket.key == batch[0].key):
                 ticket.share.inside += 1
+                ticket.waited_seconds = anyio.current_time() - ticket.joined_seconds
                 batch.append(ticket)
         self._line = [ticket for ticket in self._line if ticket not in batch]
         return batch
 
     async def _run(self, batch: list[Ticket]) -> None:
         started_seconds = anyio.current_time()
-        for watch in self._watches:
-            watch.started(batch, waited_seconds=[started_seconds - ticket.joined_seconds for ticket in batch])
         outcome: Sequence[Recognized | Attempt] | Exception
         try:
-            outcome = await self._decode([ticket.attempt for ticket in batch])
+            outcome = _whole(await self._decode([ticket.attempt for ticket in batch]), of=len(batch))
         except Exception as error:  # noqa: BLE001 - any failure of the engine is that of the windows in it
             outcome = error
         finally:
             for ticket in batch:
                 ticket.share.inside -= 1
             self._wake()
-        for watch in self._watches:
-            watch.ended(batch, compute_seconds=anyio.current_time() - started_seconds)
+        compute_seconds = anyio.current_time() - started_seconds
+        for ticket in batch:
+            ticket.compute_seconds += compute_seconds * ticket.audio_seconds / sum(one.audio_seconds for one in batch)
+        self._on_batch(batch, compute_seconds)
         self._deliver(batch, outcome)
 
     def _deliver(self, batch: list[Ticket], outcome: Sequence[Recognized | Attempt] | Exception) -> None:
@@ -188,6 +194,7 @@ class Scheduler:
             if isinstance(came, Recognized):
                 ticket.result = came
                 ticket.done.set()
+                self._on_done(ticket)
             elif not ticket.dropped:
                 ticket.attempt, ticket.joined_seconds = came, anyio.current_time()
                 self._enqueue(ticket)

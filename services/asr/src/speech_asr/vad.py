@@ -4,6 +4,7 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false
 
 from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import cast
 
@@ -85,8 +86,13 @@ def loud_spans(samples: Samples) -> Spans:
     return tuple(spans)
 
 
-def windows(chunks: Iterable[Pcm], detect: Detector) -> Generator[Window]:
-    """Cut a file into windows of at most 30 s, at pauses; holds one window and one chunk."""
+def windows(chunks: Generator[Pcm], detect: Detector) -> Generator[Window]:
+    """Cut a file into windows of at most 30 s, at pauses; holds one window and one chunk, and closes *chunks*."""
+    with closing(chunks):
+        yield from _cut_into_windows(chunks, detect)
+
+
+def _cut_into_windows(chunks: Iterable[Pcm], detect: Detector) -> Generator[Window]:
     held: Samples = np.empty(0, dtype=np.float32)
     start_sample = 0
     for pcm in chunks:

@@ -188,7 +188,7 @@ def test_of_silence_an_engine_is_asked_nothing(name: str, loaded: Loaded) -> Non
     loaded(name)
     silence = Pcm(bytes(2 * 5 * SECOND), HEARD)
 
-    assert [window.speech for window in windows([silence], detector_for(name))] == [()]
+    assert [window.speech for window in windows((pcm for pcm in [silence]), detector_for(name))] == [()]
 
 
 def test_a_batch_is_answered_in_order(engine: Any, speech: Samples) -> None:

@@ -57,11 +57,9 @@ class Store:
 
     def find(self, name: str) -> Path:
         """The folder of a model that is there, by catalogue name or as a path of the user's own."""
-        if self._is_own_folder(name):
-            return Path(name)
+        if own := self._own(name):
+            return own
         folder = self.root / name
-        if name not in self._models and (folder / _MARKER).is_file():
-            return folder  # of a catalogue of the user's own, verified when it was placed
         if not self._is_whole(folder, self._known(name)):
             raise ModelError(f"the model {name} is not in {self.root}: run `kubespeech models fetch {name}`")
         return folder
@@ -72,8 +70,8 @@ class Store:
 
     def fetch(self, name: str, *, progress: Progress = _no_progress) -> Path:
         """The folder of a model, downloaded first where it is not there yet."""
-        if self._is_own_folder(name):
-            return Path(name)
+        if own := self._own(name):
+            return own
         model = self._known(name)
         folder = self.root / name
         if self._is_whole(folder, model):
@@ -127,8 +125,13 @@ class Store:
             self._swap(staging / model.name, model)
         return [model.name for model in models]
 
-    def _is_own_folder(self, name: str) -> bool:
-        return bool(name) and name not in self._models and os.path.isdir(name)
+    def _own(self, name: str) -> Path | None:
+        """A folder of the user's, or a model of the user's own catalogue, which was verified when it was placed."""
+        if not name or name in self._models:
+            return None
+        if os.path.isdir(name):
+            return Path(name)
+        return self.root / name if (self.root / name / _MARKER).is_file() else None
 
     def _known(self, name: str) -> Model:
         if name not in self._models:

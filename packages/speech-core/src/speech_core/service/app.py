@@ -43,7 +43,7 @@ def build(
             try:
                 yield {"shell": shell, **state}
             finally:
-                shell.started = False
+                shell.started, shell.ended = False, True
                 tasks.cancel_scope.cancel()
 
     app = FastAPI(title=f"kubespeech {shell.name}", version=__version__, lifespan=lifespan)

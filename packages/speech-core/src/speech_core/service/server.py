@@ -66,6 +66,8 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         if self._stop_requested:
             self._leave()
+        elif self._shell.ended:
+            self.should_exit = True  # what the handlers need has broken down: better no service than one that hangs
         return await super().on_tick(counter)
 
     def _leave(self) -> None:

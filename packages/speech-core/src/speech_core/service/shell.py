@@ -13,6 +13,10 @@ from speech_core.service.metrics import Metrics
 from speech_core.service.settings import ServiceSettings
 
 
+def _no_lease(headers: Headers) -> AbstractContextManager[object]:
+    return nullcontext()
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What the service answers with: shown by `/health`."""
@@ -46,8 +50,9 @@ class Shell:
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
     loaded: Loaded = field(default_factory=Loaded)
     started: bool = False
+    ended: bool = False
     fault: str | None = None
-    admit: Callable[[Headers], AbstractContextManager[object]] = nullcontext
+    admit: Callable[[Headers], AbstractContextManager[object]] = _no_lease
     upstreams: Callable[[], Awaitable[dict[str, UpstreamHealth]]] | None = None
 
     @property

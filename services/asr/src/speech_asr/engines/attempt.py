@@ -1,7 +1,8 @@
 """
 One window's way through Whisper: what is asked next, and when an answer is good enough.
 
-The rules (seek loop, temperature fallback, thresholds and their values) are those of openai-whisper's `transcribe.py`.
+The rules (seek loop, temperature fallback, thresholds and their values) are those of openai-whisper's `transcribe.py`;
+when all temperatures fail, the likeliest answer is taken and not the last, as in faster-whisper.
 """
 
 from collections.abc import Hashable

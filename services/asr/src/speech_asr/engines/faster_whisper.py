@@ -5,7 +5,7 @@
 # pyright: reportUnknownArgumentType=false, reportPrivateUsage=false
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
@@ -23,6 +23,8 @@ from speech_asr.settings import AsrSettings
 from speech_asr.vad import SAMPLE_RATE_HZ, Samples
 from speech_core.models.store import Store
 
+# Whisper's whole context, prompt and answer.
+_CONTEXT_TOKENS = 448
 # Candidates of which the likeliest is taken, when the decoder samples.
 _BEST_OF = 5
 # The first word of a window begins within its first second.
@@ -99,18 +101,18 @@ class FasterWhisperEngine:
 
     def _answers(self, batch: Sequence[WhisperAttempt], encoded: StorageView) -> list[Answer]:
         prompts = [self._whisper.get_prompt(self._tokenizer_of(one.task), list(one.prompt_tokens)) for one in batch]
-        first = batch[0]
+        bound = _Bound(len(prompts[0]), batch[0].most_tokens)
         results = self._model.generate(
             encoded,
             prompts,
-            max_length=min(self._whisper.max_length, len(prompts[0]) + first.most_tokens),
+            max_length=bound.max_length,
             return_scores=True,
             return_no_speech_prob=True,
             suppress_tokens=self._suppressed,
             max_initial_timestamp_index=_LATEST_START_STEPS,
-            **self._search(first.temperature),
+            **self._search(batch[0].temperature),
         )
-        return [self._answer(attempt, result) for attempt, result in zip(batch, results, strict=True)]
+        return [self._answer(attempt, result, bound) for attempt, result in zip(batch, results, strict=True)]
 
     def _search(self, temperature: float) -> dict[str, Any]:
         if temperature > 0:
@@ -122,7 +124,7 @@ class FasterWhisperEngine:
             }
         return {"beam_size": self._beam_size, "patience": 1}
 
-    def _answer(self, attempt: WhisperAttempt, result: Any) -> Answer:
+    def _answer(self, attempt: WhisperAttempt, result: Any, bound: "_Bound") -> Answer:
         tokens = tuple(result.sequences_ids[0])
         text = self._tokenizer_of(attempt.task).decode(list(tokens)).strip()
         return Answer(
@@ -132,7 +134,7 @@ class FasterWhisperEngine:
             compression_ratio=get_compression_ratio(text),
             no_speech_prob=result.no_speech_prob,
             temperature=attempt.temperature,
-            cut=len(tokens) >= attempt.most_tokens,
+            cut=len(tokens) >= bound.tokens,
         )
 
     def _next(self, attempt: WhisperAttempt, answer: Answer, row: Row) -> Recognized | WhisperAttempt:
@@ -176,6 +178,23 @@ class FasterWhisperEngine:
         # A decoder that names no time after the first would be asked the same again for ever.
         seek = seek if seek > attempt.seek else attempt.seek + attempt.frames
         return attempt.beyond(answer, seek=seek, segments=spoken, last_speech_seconds=last_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """How CTranslate2 bounds an answer: by half of *max_length*, and by what the prompt leaves of it (`whisper.cc`)."""
+
+    prompt_tokens: int
+    most_tokens: int
+
+    @property
+    def max_length(self) -> int:
+        return min(_CONTEXT_TOKENS, max(2 * self.most_tokens, self.prompt_tokens + self.most_tokens))
+
+    @property
+    def tokens(self) -> int:
+        """As many tokens as an answer has when it is cut."""
+        return min(self.max_length // 2, self.max_length - self.prompt_tokens)
 
 
 def _segment(part: dict[str, Any], text: str, seek: int, answer: Answer) -> Segment:

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Request, Response
 
 from speech_asr.engines import Task
 from speech_asr.form import Form
-from speech_asr.hearing import Recording
+from speech_asr.hearing import Recording, last
 from speech_asr.languages import code_of
 from speech_asr.openai import TranscriptionForm, answer, read_form, stream
 from speech_asr.pipeline import Pipeline
-from speech_asr.routes.stt import audio_headers, last
+from speech_asr.render import audio_headers
 from speech_asr.settings import AsrSettings
 from speech_core.errors import NotFound
 from speech_core.service.operations import Operation
@@ -54,14 +54,14 @@ async def _recognize(request: Request, task: TaskName) -> Response:
     settings: AsrSettings = request.state.settings
     form = Form(request.headers.get("content-type", ""), max_file_bytes=MAX_FILE_BYTES)
     languages = pipeline.engine.languages
-    events = await begun(
-        pipeline.recognize(
-            form.file(request.stream()),
-            lambda: _recording(read_form(form.fields), task, languages, settings),
-            request.state.lease,
-        )
-    )
-    asked = read_form(form.fields)
+    read: list[TranscriptionForm] = []
+
+    def recording() -> Recording:
+        read.append(read_form(form.fields))
+        return _recording(read[0], task, languages, settings)
+
+    events = await begun(pipeline.recognize(form.file(request.stream()), recording, request.state.lease))
+    (asked,) = read
     if asked.stream:
         return EventStream(stream(events, asked))
     whole = await last(events)

@@ -2,19 +2,18 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, cast, get_args
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from speech_asr import render
 from speech_asr.engines import Task
-from speech_asr.hearing import Event, Recording, Whole
+from speech_asr.hearing import Event, Recording, last
 from speech_asr.languages import code_of
 from speech_asr.pipeline import Pipeline
 from speech_core.codec.decode import RawAudio, SampleFormat
 from speech_core.contracts.transcription import Transcription
-from speech_core.errors import InvalidRequest
 from speech_core.service.operations import Operation
 from speech_core.service.streaming import EventStream, begun
 
@@ -65,16 +64,13 @@ async def transcribe(request: Request, query: Annotated[TranscriptionQuery, Quer
         return EventStream(await begun(_told(events)))
     done = await last(events)
     body = render.transcription(done).model_dump_json(exclude_none=True)
-    return Response(body, media_type="application/json", headers=audio_headers(done))
+    return Response(body, media_type="application/json", headers=render.audio_headers(done))
 
 
 def _recording(query: TranscriptionQuery, languages: frozenset[str]) -> Recording:
     task = Task(code_of(query.lang, languages, param="lang"), query.words)
     if query.sr is None and query.ch is None and query.fmt is None:
         return Recording(task, multichannel=query.multichannel)
-    known = get_args(SampleFormat)
-    if query.fmt is not None and query.fmt not in known:
-        raise InvalidRequest(f"`{query.fmt}` is not one of {', '.join(known)}", code="unsupported_format", param="fmt")
     raw = RawAudio(query.sr or 16_000, query.ch or 1, cast("SampleFormat", query.fmt or "s16le"))
     return Recording(task, raw, query.multichannel)
 
@@ -84,18 +80,3 @@ async def _told(events: AsyncGenerator[Event]) -> AsyncGenerator[tuple[str, str]
         async for event in events:
             told = render.event(event)
             yield told.type, told.model_dump_json(exclude_none=True)
-
-
-async def last(events: AsyncGenerator[Event]) -> Whole:
-    """The whole, once all is recognized."""
-    async with aclosing(events):
-        async for event in events:
-            if isinstance(event, Whole):
-                return event
-    raise AssertionError("the pipeline ends with the whole")
-
-
-def audio_headers(whole: Whole) -> dict[str, str]:
-    """How much was heard, and what became of it."""
-    parts = "; ".join(f"{kind}={seconds:.3f}" for kind, seconds in whole.coverage.seconds().items())
-    return {"x-audio-seconds": f"{whole.duration_seconds:.3f}", "x-audio-coverage": parts}
