@@ -46,12 +46,22 @@ def test_a_good_answer_is_taken() -> None:
 
 @pytest.mark.parametrize("bad", [answer(logprob=-1.5), answer(compression=3)])
 def test_a_bad_answer_is_tried_again_warmer_under_another_key(bad: Answer) -> None:
-    first = attempt()
+    first = attempt(shortest_frames=FULL_FRAMES)
 
     assert first.chosen(bad) is None
-    warmer = first.warmer(bad, ENCODED)
+    warmer = first.again(bad, lambda: ENCODED)
     assert (warmer.temperature, warmer.tried) == (0.2, (bad,))
     assert warmer.key != first.key
+
+
+@pytest.mark.parametrize("unsure", [answer(logprob=-0.8), answer(logprob=-1.5), answer(compression=3)])
+def test_an_unsure_answer_in_a_short_window_is_asked_for_again_in_a_full_one(unsure: Answer) -> None:
+    short = attempt()
+
+    assert short.chosen(unsure) is None
+    full = short.again(unsure, lambda: ENCODED)
+    assert (full.padded_frames, full.temperature, full.encoded, full.tried) == (FULL_FRAMES, 0.0, None, ())
+    assert (full.chosen(unsure) is unsure) == (not unsure.failed)
 
 
 def test_silence_is_no_reason_to_try_again() -> None:
@@ -61,10 +71,10 @@ def test_silence_is_no_reason_to_try_again() -> None:
 
 
 def test_when_all_temperatures_fail_the_likeliest_without_a_loop_is_taken() -> None:
-    going, answers = attempt(), []
+    going, answers = attempt(shortest_frames=FULL_FRAMES), []
     for number, temperature in enumerate((0.0, 0.2, 0.4, 0.6, 0.8)):
         answers.append(answer(logprob=-2 + number / 10, temperature=temperature))
-        going = going.warmer(answers[-1], ENCODED)
+        going = going.again(answers[-1], lambda: ENCODED)
     looping = answer(logprob=-0.1, compression=9, temperature=1.0)
 
     chosen = going.chosen(looping)
@@ -77,7 +87,7 @@ def test_when_all_temperatures_fail_the_likeliest_without_a_loop_is_taken() -> N
 def test_a_temperature_that_was_asked_for_is_the_only_one() -> None:
     bad = answer(logprob=-3, temperature=0.7)
 
-    assert attempt(temperature=0.7).chosen(bad) is not None
+    assert attempt(temperature=0.7, shortest_frames=FULL_FRAMES).chosen(bad) is not None
 
 
 def said(*tokens: int) -> Segment:

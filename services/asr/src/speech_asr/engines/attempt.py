@@ -5,7 +5,7 @@ The rules (seek loop, temperature fallback, thresholds and their values) are tho
 when all temperatures fail, the likeliest answer is taken and not the last, as in faster-whisper.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +26,9 @@ _TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _MOST_COMPRESSED = 2.4
 _LEAST_LOGPROB = -1.0
 _SILENT_PROBABILITY = 0.6
+# In a shortened window, an answer below this is asked for again in a full one: two clips in a hundred, and most of
+# the words that shortening costs (bench/word_error_rate.py).
+_SURE_LOGPROB = -0.7
 _PROMPT_RESET_TEMPERATURE = 0.5
 # Half of the model's context for what came before, half for what comes; fast speech is 8 tokens a second.
 PROMPT_TOKENS = 223
@@ -99,6 +102,11 @@ class WhisperAttempt:
         return min(FULL_FRAMES, max(self.shortest_frames, steps * _STEP_FRAMES))
 
     @property
+    def is_short(self) -> bool:
+        """Whether the tensor is shorter than those that the model was trained on."""
+        return self.padded_frames < FULL_FRAMES
+
+    @property
     def prompt_tokens(self) -> tuple[int, ...]:
         return self.previous[-PROMPT_TOKENS:]
 
@@ -126,9 +134,13 @@ class WhisperAttempt:
         return np.pad(part, ((0, 0), (0, self.padded_frames - part.shape[1])))
 
     def chosen(self, answer: Answer) -> Answer | None:
-        """The answer to go on with; None when the next temperature has to be tried."""
+        """The answer to go on with; None when it has to be asked again."""
+        if self.is_short and not answer.silent and answer.avg_logprob < _SURE_LOGPROB:
+            return None
         if not answer.failed:
             return answer
+        if self.is_short:
+            return None
         if self.step + 1 < len(self.temperatures):
             return None
         tried = (*self.tried, answer)
@@ -138,9 +150,11 @@ class WhisperAttempt:
         )
         return replace(best, temperature=answer.temperature)
 
-    def warmer(self, answer: Answer, encoded: NDArray[np.float32]) -> "WhisperAttempt":
-        """The same frames at the next temperature, after *answer* has failed."""
-        return replace(self, step=self.step + 1, tried=(*self.tried, answer), encoded=encoded)
+    def again(self, answer: Answer, encoded: Callable[[], NDArray[np.float32]]) -> "WhisperAttempt":
+        """The same frames in the window that the model was trained on; after that, at the next temperature."""
+        if self.is_short:
+            return replace(self, shortest_frames=FULL_FRAMES)
+        return replace(self, step=self.step + 1, tried=(*self.tried, answer), encoded=encoded())
 
     def beyond(
         self, answer: Answer, *, seek: int, segments: tuple[Segment, ...] = (), last_speech_seconds: float | None = None

@@ -140,7 +140,7 @@ class FasterWhisperEngine:
     def _next(self, attempt: WhisperAttempt, answer: Answer, row: Row) -> Recognized | WhisperAttempt:
         chosen = attempt.chosen(answer)
         if chosen is None:
-            return attempt.warmer(answer, _on_cpu(row()))
+            return attempt.again(answer, lambda: _on_cpu(row()))
         if chosen.silent:
             following = attempt.beyond(chosen, seek=attempt.seek + attempt.frames)
         else:
