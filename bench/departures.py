@@ -14,6 +14,8 @@ from corpus import read_corpus
 from service import AsrProcess, asr
 
 _IDLE_SECONDS = 120.0
+# A service that has become idle gives its memory back with the next beat of its loop.
+_GIVEN_BACK_SECONDS = 3.0
 _KEPT_BYTES = 48 * 1024 * 1024
 
 
@@ -51,6 +53,7 @@ def storm(service: AsrProcess, bodies: list[bytes], arguments: argparse.Namespac
         for _ in range(arguments.callers // 2):
             callers.submit(visit, service, random.choice(bodies), random.uniform(0.01, 3))
     wait_idle(service)
+    time.sleep(_GIVEN_BACK_SECONDS)
     kept = service.resident_bytes(), open_files(service)
     print(f"resident {kept[0] >> 20} MiB, {kept[1]} open files, {children(service)} children")
     return kept

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, cast
 
 import anyio
+from anyio import to_thread
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -15,6 +16,7 @@ from speech_core import __version__
 from speech_core.contracts.health import Health
 from speech_core.errors import InvalidRequest, MethodNotAllowed, NotFound, SpeechError, envelope, retry_headers
 from speech_core.service.intake import Intake
+from speech_core.service.memory import give_back
 from speech_core.service.middleware import RequestContext
 from speech_core.service.operations import Operation
 from speech_core.service.settings import SettingsError
@@ -72,9 +74,15 @@ async def _loaded(shell: Shell, resources: Resources) -> AsyncGenerator[Mapping[
 
 
 async def _beat(shell: Shell) -> None:
+    """Show that the loop turns; once a storm is over, its memory is given back."""
+    was_busy = False
     while True:
         shell.heartbeat.last_beat_seconds = time.monotonic()
         await anyio.sleep(_HEARTBEAT_SECONDS)
+        is_busy = shell.drain.inside > 0
+        if was_busy and not is_busy:
+            await to_thread.run_sync(give_back)
+        was_busy = is_busy
 
 
 def _health(shell: Shell) -> APIRouter:

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from speech_core.service import logs
 from speech_core.service.http_protocol import BoundedHttpProtocol
 from speech_core.service.management import managed
+from speech_core.service.memory import bound_allocator
 from speech_core.service.settings import ServiceSettings, SettingsError
 from speech_core.service.shell import Shell
 
@@ -83,6 +84,7 @@ class Server(uvicorn.Server):
 
 def main(kind: type[S], create_app: Callable[[S], FastAPI]) -> None:
     """Run a service until it is told to stop; exits with 2 and one line when it cannot start."""
+    bound_allocator()
     try:
         settings = kind.load()
         app = create_app(settings)
