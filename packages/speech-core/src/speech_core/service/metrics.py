@@ -101,7 +101,7 @@ class Metrics:
         started = time.perf_counter()
         try:
             yield tracked
-        except Exception:
+        except Exception:  # counted, and raised again as it is
             tracked.outcome = "failed" if tracked.outcome == "ok" else tracked.outcome
             raise
         finally:
