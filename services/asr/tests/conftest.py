@@ -17,6 +17,7 @@ from speech_asr.engines import Task
 from speech_asr.engines.fake import FakeEngine
 from speech_asr.segments import Recognized, Segment
 from speech_asr.settings import AsrSettings
+from speech_core.models.store import Store
 from speech_core.testing.live import LiveServer, live_server
 
 RATE_HZ = 16_000
@@ -130,3 +131,12 @@ def make_wav() -> Callable[..., bytes]:
 def speech() -> bytes:
     """A second that counts as speech to the fake engine: two words."""
     return wav(tone(1))
+
+
+@pytest.fixture(scope="module")
+def whisper() -> Generator[LiveServer]:
+    """The service with the real engine and the default weights."""
+    root = Path("~/.cache/kubespeech/models").expanduser()
+    Store(root).fetch("whisper-base")
+    with live_server(create_app(AsrSettings(models_dir=root))) as live:
+        yield live

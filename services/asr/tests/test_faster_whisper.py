@@ -1,27 +1,17 @@
 """The real engine on human speech."""
 
 import json
-from pathlib import Path
 
 import httpx
 import pytest
 
 from speech_asr.app import create_app
 from speech_asr.settings import AsrSettings
-from speech_core.models.store import Store
 from speech_core.testing.live import live_server
 
 pytestmark = pytest.mark.timeout(240)
 
 TEXT = "produced the block books, which were the immediate predecessors of the true printed book,"
-
-
-@pytest.fixture(scope="module")
-def whisper():
-    root = Path("~/.cache/kubespeech/models").expanduser()
-    Store(root).fetch("whisper-base")
-    with live_server(create_app(AsrSettings(models_dir=root))) as live:
-        yield live
 
 
 def words(text: str) -> list[str]:

@@ -1,29 +1,14 @@
 """What is no speech gives no text: the real engine and the real voice detector."""
 
-from pathlib import Path
-
 import httpx
 import numpy as np
 import pytest
-
-from speech_asr.app import create_app
-from speech_asr.settings import AsrSettings
-from speech_core.models.store import Store
-from speech_core.testing.live import live_server
 
 pytestmark = pytest.mark.timeout(240)
 
 RATE_HZ = 16_000
 MINUTES = 10
 _RANDOM = np.random.default_rng(7)
-
-
-@pytest.fixture(scope="module")
-def whisper():
-    root = Path("~/.cache/kubespeech/models").expanduser()
-    Store(root).fetch("whisper-base")
-    with live_server(create_app(AsrSettings(models_dir=root))) as live:
-        yield live
 
 
 def silence() -> np.ndarray:
