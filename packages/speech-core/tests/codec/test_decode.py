@@ -274,23 +274,6 @@ def test_names_in_another_code_do_not_matter(sounds, saved) -> None:
     assert heard.seconds == pytest.approx(1, abs=0.01)
 
 
-@pytest.mark.parametrize(
-    ("raw", "param"),
-    [
-        ({"sample_rate_hz": 0}, "sr"),
-        ({"sample_rate_hz": 10_000_000}, "sr"),
-        ({"sample_rate_hz": 8_000, "channels": 0}, "ch"),
-        ({"sample_rate_hz": 8_000, "channels": 1000}, "ch"),
-        ({"sample_rate_hz": 8_000, "sample_format": "mp3"}, "fmt"),
-    ],
-)
-def test_bare_samples_of_an_impossible_form_are_refused(raw, param) -> None:
-    with pytest.raises(InvalidRequest) as refused:
-        RawAudio(**raw)
-
-    assert (refused.value.code, refused.value.param) == ("unsupported_format", param)
-
-
 def test_a_long_recording_survives_a_few_lost_packets(sounds, saved) -> None:
     body = bytearray(sounds.muxed(sounds.sine(60, rate_hz=44_100), "mp3", "libmp3lame"))
     for at in range(1, 7):
