@@ -23,6 +23,8 @@ def segment(text: str, *, final: bool = False) -> str:
     return f"event: segment\ndata: {json.dumps(content)}\n\n"
 
 
+# Of each body, so that what a stand-in holds is not taken for what the gateway holds.
+KEPT_BYTES = 1 << 16
 DONE = "event: done\ndata: {}\n\n"
 
 
@@ -56,9 +58,9 @@ def fake_asr() -> Fake:
         fake.note(request)
         if fake.refusal is not None:
             return JSONResponse(fake.refusal[1], fake.refusal[0], headers={"retry-after-ms": "1500"})
-        fake.bodies.append(b"".join([part async for part in request.stream()]))
+        size_bytes = await keep(fake, request)
         if "text/event-stream" not in request.headers.get("accept", ""):
-            return JSONResponse({"bytes": len(fake.bodies[-1])}, headers={"x-audio-seconds": "1.5"})
+            return JSONResponse({"bytes": size_bytes}, headers={"x-audio-seconds": "1.5"})
         return StreamingResponse(events(), media_type="text/event-stream")
 
     async def events() -> AsyncGenerator[str]:
@@ -74,6 +76,16 @@ def fake_asr() -> Fake:
             fake.left.set()
 
     return fake
+
+
+async def keep(fake: Fake, request: Request) -> int:
+    """Note the start of the body; the size of all of it."""
+    head, size_bytes = b"", 0
+    async for part in request.stream():
+        size_bytes += len(part)
+        head += part[: KEPT_BYTES - len(head)]
+    fake.bodies.append(head)
+    return size_bytes
 
 
 def fake_tts() -> Fake:
