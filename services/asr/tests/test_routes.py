@@ -150,6 +150,19 @@ def test_progress_is_told_against_the_length_that_the_header_names(live) -> None
     assert 0 < progress[0]["processed_seconds"] < progress[1]["processed_seconds"] == 40
 
 
+def test_progress_of_channels_is_that_of_the_one_behind(live, make_wav) -> None:
+    left = np.concatenate([tone(25), silence(1), tone(25)])
+    right = np.concatenate([tone(15), silence(1), tone(35)])
+
+    query = "?multichannel=true"
+    answer = post(live, make_wav(np.stack([left, right], axis=1)), query, headers=EVENTS)
+
+    progress = [json.loads(line[6:]) for line in answer.text.splitlines() if '"progress"' in line]
+    processed = [event["processed_seconds"] for event in progress]
+    assert processed == sorted(processed)
+    assert processed[0] < processed[-1] == 51
+
+
 def test_the_language_that_was_detected_is_kept_for_the_file(serve, engine) -> None:
     live = serve(engine)
 

@@ -1,21 +1,21 @@
 """Wiring, and nothing but wiring."""
 
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from fastapi import FastAPI
 
 from speech_asr.backlog import Backlog
-from speech_asr.engines import Attempt, Engine
+from speech_asr.engines import Engine
 from speech_asr.metrics import RecognitionMetrics
 from speech_asr.pipeline import Pipeline
 from speech_asr.routes import openai, stt
-from speech_asr.scheduler import Decode, Scheduler, Ticket
-from speech_asr.segments import Recognized
+from speech_asr.scheduler import Scheduler, Ticket
 from speech_asr.settings import AsrSettings
+from speech_asr.watchdog import Watchdog
 from speech_core.codec.isolation import warm_up
 from speech_core.models import ModelError
 from speech_core.pipeline.plugins import UnknownPlugin, load
@@ -50,8 +50,10 @@ def create_app(settings: AsrSettings | None = None, *, engine: Engine | None = N
             metrics.recognized(ticket)
             backlog.recognized(ticket)
 
+        watchdog = Watchdog(loaded, workers=layout.workers, limit_seconds=settings.engine_seconds)
+        shell.stuck = watchdog.stuck
         scheduler = Scheduler(
-            _in_threads(loaded, layout.workers),
+            watchdog.decode,
             workers=layout.workers,
             batch_size=layout.batch_size,
             windows_per_request=layout.windows_per_request,
@@ -73,13 +75,3 @@ def _load(settings: AsrSettings) -> Engine:
         return load("speech.asr_engines", settings.engine)(settings)
     except (ModelError, UnknownPlugin, ImportError) as error:
         raise SettingsError(f"the engine {settings.engine} cannot be loaded: {error}") from error
-
-
-def _in_threads(engine: Engine, workers: int) -> Decode:
-    """The engine's `decode`, a thread for each batch."""
-    limiter = CapacityLimiter(workers)
-
-    async def decode(batch: Sequence[Attempt]) -> Sequence[Recognized | Attempt]:
-        return await to_thread.run_sync(engine.decode, batch, limiter=limiter)
-
-    return decode

@@ -7,6 +7,7 @@ bytes - spool - decode - vad - scheduler.submit - engine - segments - render
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from anyio import CapacityLimiter, to_thread
 from speech_asr.backlog import Lease
 from speech_asr.coverage import Coverage
 from speech_asr.engines import Engine
-from speech_asr.hearing import Event, Hearing, Recording, Request, failed, whole
+from speech_asr.hearing import Event, Hearing, Progress, Recording, Request, failed, whole
 from speech_asr.scheduler import Scheduler, Ticket
 from speech_asr.segments import Recognized
 from speech_asr.settings import AsrSettings
@@ -109,6 +110,8 @@ class Pipeline:
                 event = await anext(waiting[hearing], None)
                 if event is None:
                     del waiting[hearing]
+                elif isinstance(event, Progress):
+                    yield replace(event, processed_seconds=min(one.processed_seconds for one in hearings))
                 else:
                     yield event
 

@@ -51,6 +51,11 @@ class AsrSettings(ServiceSettings):
         le=30,
         description="short speech is padded to this, not to 30 s; measure the word error rate before you lower it",
     )
+    engine_seconds: float = Field(
+        default=120,
+        gt=0,
+        description="a batch longer than this in the engine fails, and /livez asks for a new process while it is there",
+    )
     max_audio_bytes: int = Field(default=_GIB, ge=1)
     max_audio_seconds: float = Field(default=4 * 3600, gt=0)
     queue_audio_seconds: float = Field(

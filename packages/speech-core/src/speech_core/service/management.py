@@ -36,8 +36,9 @@ class _Server(ThreadingHTTPServer):
 
 
 def alive(shell: Shell, *, now_seconds: float) -> bool:
-    """Whether the event loop still turns; before the service has started there is nothing to judge."""
-    return not shell.started or now_seconds - shell.heartbeat.last_beat_seconds < STUCK_SECONDS
+    """Whether the event loop turns and nothing is stuck; before the service has started there is nothing to judge."""
+    turns = now_seconds - shell.heartbeat.last_beat_seconds < STUCK_SECONDS
+    return not shell.started or (turns and not shell.stuck())
 
 
 def _handler(shell: Shell) -> type[BaseHTTPRequestHandler]:
@@ -47,7 +48,7 @@ def _handler(shell: Shell) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             match self.path.partition("?")[0]:
                 case "/livez":
-                    self._say(alive(shell, now_seconds=time.monotonic()), "the event loop is stuck")
+                    self._say(alive(shell, now_seconds=time.monotonic()), "stuck")
                 case "/readyz":
                     self._say(shell.ready, "draining" if shell.drain.draining else "starting")
                 case "/metrics":

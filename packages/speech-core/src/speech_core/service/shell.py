@@ -13,6 +13,10 @@ from speech_core.service.metrics import Metrics
 from speech_core.service.settings import ServiceSettings
 
 
+def _never() -> bool:
+    return False
+
+
 def _no_lease(headers: Headers) -> AbstractContextManager[object]:
     return nullcontext()
 
@@ -38,7 +42,7 @@ class Shell:
     Seats, drain, metrics and state of one service.
 
     *admit* lets a request in by its headers, beside its seat, or raises `Overloaded`; what it holds is the handler's
-    `request.state.lease`. *upstreams*, if set, asks the services behind this one for their health; *fault* is why it
+    `request.state.lease`. *stuck* says, from any thread, that only a new process can help. *upstreams*, if set, asks the services behind this one for their health; *fault* is why it
     could not start.
     """
 
@@ -53,6 +57,7 @@ class Shell:
     ended: bool = False
     fault: str | None = None
     admit: Callable[[Headers], AbstractContextManager[object]] = _no_lease
+    stuck: Callable[[], bool] = _never
     upstreams: Callable[[], Awaitable[dict[str, UpstreamHealth]]] | None = None
 
     @property
