@@ -42,8 +42,8 @@ class Shell:
     Seats, drain, metrics and state of one service.
 
     *admit* lets a request in by its headers, beside its seat, or raises `Overloaded`; what it holds is the handler's
-    `request.state.lease`. *stuck* says, from any thread, that only a new process can help. *upstreams*, if set, asks the services behind this one for their health; *fault* is why it
-    could not start.
+    `request.state.lease`. *stuck* says, from any thread, that only a new process can help. *upstreams*, if set, asks
+    the services behind this one for their health; *fault* is why it could not start.
     """
 
     name: str
