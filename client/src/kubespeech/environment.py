@@ -15,6 +15,7 @@ DEFAULT_MODELS_DIR = "~/.cache/kubespeech/models"
 _DEFAULT_PORTS = {"GATEWAY": 8000, "ASR": 8081, "TTS": 8082}
 _DEFAULT_MANAGEMENT_PORTS = {"GATEWAY": 9000, "ASR": 9081, "TTS": 9082}
 # Variables that `up` reads itself; each service refuses those of its prefix that it does not know.
+_WITHOUT_WEIGHTS = ("fake", "espeak", "gtts")
 _DEFAULTS = {
     "ASR_ENGINE": "faster-whisper",
     "ASR_MODEL": "whisper-base",
@@ -54,10 +55,10 @@ class Environment:
         return self._number(f"{service.upper()}_MANAGEMENT_PORT", _DEFAULT_MANAGEMENT_PORTS[service.upper()])
 
     def models(self) -> list[str]:
-        """What the chosen engines load; the fakes load nothing."""
+        """What the chosen engines load; some have no weights."""
         wanted = {name: self.variables.get(name, default) for name, default in _DEFAULTS.items()}
         named = [("ASR_ENGINE", "ASR_MODEL"), ("TTS_ENGINE", "TTS_VOICE")]
-        return [wanted[model] for engine, model in named if wanted[engine] != "fake"]
+        return [wanted[model] for engine, model in named if wanted[engine] not in _WITHOUT_WEIGHTS]
 
     def _number(self, name: str, default: int) -> int:
         value = self.variables.get(name, str(default))

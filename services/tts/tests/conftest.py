@@ -10,7 +10,7 @@ import pytest
 from speech_core.audio import AudioFormat, Pcm
 from speech_core.testing.live import LiveServer, live_server
 from speech_tts.app import create_app
-from speech_tts.engines import Voice
+from speech_tts.engines import Lanes, Voice
 from speech_tts.engines.fake import FakeEngine
 from speech_tts.settings import TtsSettings
 
@@ -20,10 +20,10 @@ FORMAT = AudioFormat(16_000)
 class GatedEngine:
     """Half a second of sound for each piece of text; a piece may be made to wait, or to fail."""
 
-    name = "gated"
+    lanes = Lanes(64)
 
     def __init__(self) -> None:
-        self.voices: Mapping[str, Voice] = {"gated": Voice("gated", "en-US", FORMAT)}
+        self.voices: Mapping[str, Voice] = {"gated": Voice("gated", "gated", "en-US", FORMAT)}
         self.asked: list[str] = []
         self.entered = Event()
         self.closed = Event()
@@ -35,7 +35,7 @@ class GatedEngine:
         self.gates[text] = Event()
         return self.gates[text]
 
-    def synthesize(self, text: str, *, voice: str, speed: float) -> Generator[Pcm]:
+    def synthesize(self, text: str, *, voice: Voice, speed: float) -> Generator[Pcm]:
         text = text.strip()
         self.asked.append(text)
         self.entered.set()
@@ -69,7 +69,8 @@ def serve() -> Generator[Callable[..., LiveServer]]:
     with ExitStack() as cleanup:
 
         def start(engine: Any, **settings: Any) -> LiveServer:
-            app = create_app(TtsSettings(**settings), engine=engine)
+            # Tests count samples: without pauses, as many as the engine made.
+            app = create_app(TtsSettings(**{"sentence_pause_seconds": 0, **settings}), engine=engine)
             return cleanup.enter_context(live_server(app))
 
         yield start

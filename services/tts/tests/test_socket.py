@@ -1,35 +1,12 @@
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from speech_core.testing.tts_socket import opened, send, until
 from speech_core.testing.waiting import wait_until
-
-
-@contextmanager
-def opened(live) -> Iterator[ClientConnection]:
-    with connect(f"{live.ws_url}/ws/tts", compression=None) as socket:
-        assert json.loads(socket.recv(timeout=10))["type"] == "ready"
-        yield socket
-
-
-def send(socket: ClientConnection, **message: object) -> None:
-    socket.send(json.dumps(message))
-
-
-def until(socket: ClientConnection, kind: str) -> tuple[bytes, dict]:
-    """The sound up to the next event of that kind, and the event."""
-    sound = b""
-    while True:
-        message = socket.recv(timeout=10)
-        if isinstance(message, bytes):
-            sound += message
-        elif (event := json.loads(message))["type"] == kind:
-            return sound, event
 
 
 def test_a_simple_client_gets_exactly_what_was_announced(live) -> None:
@@ -240,4 +217,4 @@ def test_a_message_above_the_limit_closes_with_1009(live) -> None:
 def test_health_names_engine_and_voices(live) -> None:
     health = httpx.get(f"{live.url}/health").json()
 
-    assert (health["status"], health["engines"], health["models"]) == ("ok", ["fake"], ["fake"])
+    assert (health["status"], health["engines"], health["models"]) == ("ok", ["fake"], ["fake/fake"])

@@ -9,7 +9,7 @@ from speech_tts.voices import Voices
     [(None, None), ("gated", None), ("gated/gated", None), (None, "en"), (None, "en-US"), (None, "EN_us")],
 )
 def test_a_voice_is_found_by_name_by_language_or_by_default(engine, voice, language) -> None:
-    assert Voices(engine).choose(voice, language).name == "gated"
+    assert Voices([engine], {}).choose(voice, language).name == "gated"
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,6 @@ def test_a_voice_is_found_by_name_by_language_or_by_default(engine, voice, langu
 )
 def test_what_is_not_there_is_named(engine, voice, language, code, param) -> None:
     with pytest.raises(InvalidRequest) as raised:
-        Voices(engine).choose(voice, language)
+        Voices([engine], {}).choose(voice, language)
 
     assert (raised.value.code, raised.value.param) == (code, param)

@@ -27,18 +27,24 @@ def create_app(settings: TtsSettings | None = None, *, engine: Engine | None = N
 
     @asynccontextmanager
     async def resources(shell: Shell) -> AsyncGenerator[Mapping[str, Any]]:
-        loaded = engine or await to_thread.run_sync(_load, settings)
-        shell.loaded = Loaded([loaded.name], list(loaded.voices))
+        engines = [engine] if engine else await to_thread.run_sync(_load, settings)
         try:
-            yield {"pipeline": Pipeline(loaded, settings, shell.metrics), "settings": settings}
+            pipeline = Pipeline(engines, settings, shell.metrics)
+            shell.loaded = Loaded(pipeline.voices.engines, [pipeline.voices.default.id])
+            yield {"pipeline": pipeline, "settings": settings}
         finally:
-            loaded.close()
+            for one in engines:
+                one.close()
 
     return build(shell=shell, operations=_OPERATIONS, routers=[routes.router, socket.router], resources=resources)
 
 
-def _load(settings: TtsSettings) -> Engine:
+def _load(settings: TtsSettings) -> list[Engine]:
+    return [_engine(name, settings) for name in dict.fromkeys((settings.engine, *settings.other_engines))]
+
+
+def _engine(name: str, settings: TtsSettings) -> Engine:
     try:
-        return load("speech.tts_engines", settings.engine)(settings)
+        return load("speech.tts_engines", name)(settings)
     except (ModelError, UnknownPlugin, ImportError) as error:
-        raise SettingsError(f"the engine {settings.engine} cannot be loaded: {error}") from error
+        raise SettingsError(f"the engine {name} cannot be loaded: {error}") from error

@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from speech_core.codec.encode import encoder_for
-from speech_core.contracts.speech import SampleRateHz, SpeechFormat, SpeechRequest, Speed
+from speech_core.contracts.speech import ListedVoice, SampleRateHz, SpeechFormat, SpeechRequest, Speed, VoiceList
 from speech_core.errors import InvalidRequest, UnsupportedMediaType
 from speech_core.service.app import invalid_request
 from speech_core.service.operations import Operation
@@ -22,6 +22,17 @@ OPERATION = Operation("tts", "/api/tts", MAX_BODY_BYTES, "text", "text_too_long"
 _MAX_JSON_BYTES = 256 * 1024
 
 router = APIRouter(tags=["speech"])
+
+
+@router.get("/v1/audio/voices")
+async def list_voices(request: Request) -> VoiceList:
+    """What `voice` may name, the default first; in the shape that Open WebUI reads."""
+    pipeline: Pipeline = request.state.pipeline
+    voices = [
+        ListedVoice(id=voice.id, name=voice.name, language=voice.language, engine=voice.engine)
+        for voice in pipeline.voices
+    ]
+    return VoiceList(voices=voices)
 
 
 class SpeechQuery(BaseModel):

@@ -1,6 +1,7 @@
 """`WS /ws/tts`: utterances in, frames of sound out; one loop receives, one speaks."""
 
 import contextlib
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from fastapi import APIRouter, WebSocket
 from pydantic import BaseModel, ValidationError
 from starlette.websockets import WebSocketDisconnect
 
+from speech_core.audio import Pcm
 from speech_core.codec.frames import Framer, framer_for
 from speech_core.contracts import tts_socket as wire
 from speech_core.contracts.transcription import ErrorBody
@@ -20,13 +22,12 @@ from speech_core.service.metrics import Tracked, outcome_of
 from speech_core.service.operations import Operation
 from speech_core.service.server import SOCKET_MESSAGE_BYTES
 from speech_core.service.shell import Shell
+from speech_tts.drafts import Draft
 from speech_tts.pipeline import Pipeline, Speech, nothing_to_speak
+from speech_tts.sentences import Splitter
 from speech_tts.settings import TtsSettings
 
 OPERATION = Operation("tts_socket", "/ws/tts", websocket=True)
-
-Queue = MemoryObjectSendStream[wire.Utterance]
-Waiting = MemoryObjectReceiveStream[wire.Utterance]
 
 router = APIRouter()
 
@@ -41,6 +42,18 @@ async def speak(websocket: WebSocket) -> None:
         await websocket.close(wire.CLOSE_TRY_AGAIN, "too many sockets; try again")
         return
     await session.run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """An utterance in the line: how it is to be spoken, and its text as far as it is written."""
+
+    how: wire.Spoken
+    draft: Draft
+
+
+Queue = MemoryObjectSendStream[_Order]
+Waiting = MemoryObjectReceiveStream[_Order]
 
 
 class _Stalled(Exception):
@@ -65,6 +78,7 @@ class Session:
         self._settings: TtsSettings = websocket.state.settings
         self._shell: Shell = websocket.state.shell
         self._speaking: CancelScope | None = None
+        self._writing: Draft | None = None
 
     @property
     def is_one_too_many(self) -> bool:
@@ -72,7 +86,7 @@ class Session:
         return self._shell.drain.inside - self._shell.seats.taken > self._settings.max_sockets
 
     async def run(self) -> None:
-        to_speaker, waiting = anyio.create_memory_object_stream[wire.Utterance](self._settings.queued_utterances)
+        to_speaker, waiting = anyio.create_memory_object_stream[_Order](self._settings.queued_utterances)
         try:
             async with to_speaker, waiting, anyio.create_task_group() as tasks:
                 await self._say(wire.Ready(limits=self._limits()))
@@ -92,17 +106,22 @@ class Session:
                 try:
                     match _parse(received.get("text")):
                         case wire.Utterance() as utterance:
-                            self._queue(utterance, to_speaker)
+                            self._queue(_Order(utterance, self._complete(utterance.text)), to_speaker)
+                        case wire.Append() as append:
+                            await self._append(append, to_speaker)
+                        case wire.Flush():
+                            self._flush()
                         case wire.Cancel():
                             self._cancel(waiting)
                         case wire.Close():
+                            self._end_writing()
                             return
                 except SpeechError as error:
                     await self._complain(error, None)
 
     async def _speak_loop(self, waiting: Waiting, scope: CancelScope) -> None:
-        async for utterance in waiting:
-            await self._utter(utterance)
+        async for order in waiting:
+            await self._utter(order)
             if self._shell.drain.draining:
                 break
         await self._close(scope)
@@ -111,75 +130,112 @@ class Session:
         await self._shell.drain.wait_begun()
         if self._speaking is None:  # else the other loop leaves, after the utterance in progress
             await self._close(scope)
+        self._end_writing()
 
     async def _close(self, scope: CancelScope) -> None:
         draining = self._shell.drain.draining
         await self._websocket.close(wire.CLOSE_DRAINING if draining else wire.CLOSE_NORMAL)
         scope.cancel()
 
-    def _queue(self, utterance: wire.Utterance, to_speaker: Queue) -> None:
-        self._pipeline.check_text(utterance.text)
+    def _complete(self, text: str) -> Draft:
+        return Draft(self._pipeline.check_text(text), ended=True)
+
+    def _queue(self, order: _Order, to_speaker: Queue) -> None:
         try:
-            to_speaker.send_nowait(utterance)
+            to_speaker.send_nowait(order)
         except anyio.WouldBlock:
             raise Overloaded(f"{self._settings.queued_utterances} utterances wait already", param="text") from None
 
+    async def _append(self, append: wire.Append, to_speaker: Queue) -> None:
+        """The first one begins an utterance, at its place in the line."""
+        if self._writing is None:
+            draft = Draft()
+            self._queue(_Order(append, draft), to_speaker)
+            self._writing = draft
+        await self._writing.append(append.text)
+
+    def _flush(self) -> None:
+        if self._writing is None:
+            raise InvalidRequest("there is nothing to flush: no `append` came before", code="nothing_to_flush")
+        self._end_writing()
+
+    def _end_writing(self) -> None:
+        if self._writing is not None:
+            self._writing.end()
+            self._writing = None
+
     def _cancel(self, waiting: Waiting) -> None:
-        """Stop what is being spoken, forget what waits."""
+        """Stop what is being spoken and written, forget what waits."""
+        self._end_writing()
         with contextlib.suppress(anyio.WouldBlock, anyio.EndOfStream):
             while True:
                 waiting.receive_nowait()
         if self._speaking is not None:
             self._speaking.cancel()
 
-    async def _utter(self, utterance: wire.Utterance) -> None:
+    async def _utter(self, order: _Order) -> None:
         """One utterance, counted; its failure is an event, and the socket lives on."""
         with self._shell.metrics.track(OPERATION.name) as tracked:
             try:
                 with self._shell.seats.take():
-                    await self._speak(utterance, tracked)
+                    await self._speak(order, tracked)
             except SpeechError as error:
+                order.draft.end()  # the rest of what is being written goes nowhere
                 tracked.outcome = outcome_of(error.status)
                 if isinstance(error, Overloaded):
                     self._shell.metrics.refused(error.code)
-                await self._complain(error, utterance.id)
+                await self._complain(error, order.how.id)
             except (WebSocketDisconnect, _Stalled, anyio.get_cancelled_exc_class()):
                 tracked.outcome = "cancelled"
                 self._shell.metrics.cancelled()
                 raise
 
-    async def _speak(self, utterance: wire.Utterance, tracked: Tracked) -> None:
-        voice = self._pipeline.voices.choose(utterance.voice, utterance.language)
-        framer = framer_for(utterance.format, voice.format, sample_rate_hz=utterance.sample_rate)
+    async def _speak(self, order: _Order, tracked: Tracked) -> None:
+        how = order.how
+        voice = self._pipeline.voices.choose(how.voice, how.language)
+        framer = framer_for(how.format, voice.format, sample_rate_hz=how.sample_rate)
         spoken = _Spoken(anyio.current_time())
         with CancelScope() as speaking:
             self._speaking = speaking
             try:
-                await self._stream(utterance, Speech(voice, utterance.speed), framer, spoken)
+                await self._stream(order, Speech(voice, how.speed), framer, spoken)
             finally:
                 self._speaking = None
         if speaking.cancelled_caught:
             tracked.outcome = "cancelled"
         await self._say(
             wire.End(
-                id=utterance.id,
+                id=how.id,
                 audio_seconds=round(spoken.audio_seconds, 6),
                 first_audio_ms=spoken.first_audio_ms,
                 cancelled=speaking.cancelled_caught or None,
             )
         )
 
-    async def _stream(self, utterance: wire.Utterance, speech: Speech, framer: Framer, spoken: _Spoken) -> None:
-        async with aclosing(self._pipeline.speak(utterance.text, speech, operation=OPERATION.name)) as sound:
+    async def _stream(self, order: _Order, speech: Speech, framer: Framer, spoken: _Spoken) -> None:
+        async with aclosing(self._sound(order.draft, speech)) as sound:
             async for pcm in sound:
                 if spoken.first_audio_ms is None:
-                    await self._say(wire.Start(id=utterance.id, sample_rate=framer.sample_rate_hz, format=framer.name))
+                    await self._say(wire.Start(id=order.how.id, sample_rate=framer.sample_rate_hz, format=framer.name))
                 for frame in framer.push(pcm):
                     await self._send(frame, framer, spoken)
         for frame in framer.flush():
             await self._send(frame, framer, spoken)
         if spoken.first_audio_ms is None:
             raise nothing_to_speak()
+
+    async def _sound(self, draft: Draft, speech: Speech) -> AsyncGenerator[Pcm]:
+        """Each piece of the draft as soon as it is complete."""
+        talk, splitter = self._pipeline.begin(speech, operation=OPERATION.name), Splitter()
+        portions = draft.portions(patience_seconds=self._settings.silent_writer_seconds)
+        async with aclosing(portions):
+            async for text in portions:
+                async with aclosing(talk.say(splitter.feed(text))) as sound:
+                    async for pcm in sound:
+                        yield pcm
+        async with aclosing(talk.say(splitter.flush())) as sound:
+            async for pcm in sound:
+                yield pcm
 
     async def _send(self, frame: bytes, framer: Framer, spoken: _Spoken) -> None:
         with anyio.move_on_after(self._settings.stalled_seconds) as patience:
@@ -202,10 +258,11 @@ class Session:
             message_bytes=SOCKET_MESSAGE_BYTES,
             queued_utterances=self._settings.queued_utterances,
             stalled_seconds=self._settings.stalled_seconds,
+            silent_writer_seconds=self._settings.silent_writer_seconds,
         )
 
 
-def _parse(text: str | None) -> wire.Utterance | wire.Cancel | wire.Close:
+def _parse(text: str | None) -> wire.Utterance | wire.Append | wire.Flush | wire.Cancel | wire.Close:
     if text is None:
         raise InvalidRequest("send JSON in text frames", code="invalid_message")
     try:

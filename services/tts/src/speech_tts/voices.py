@@ -1,36 +1,67 @@
 """Which voice speaks: by name, by language, or the default."""
 
+from collections.abc import Iterable, Iterator, Mapping
+
 from speech_core.errors import InvalidRequest
 from speech_tts.engines import Engine, Voice
 
 
 class Voices:
-    """The voices of an engine; a name may carry the engine in front (`piper/en_US-joe-medium`)."""
+    """
+    The voices of all engines, the better engine's first.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine.name
-        self._voices = engine.voices
-        self._default = next(iter(engine.voices.values()))
+    *aliases* maps names that other products use to voices of ours; to nothing where the language, or the default, is to
+    choose.
+    """
+
+    def __init__(self, engines: Iterable[Engine], aliases: Mapping[str, str]) -> None:
+        self._voices = [voice for engine in engines for voice in engine.voices.values()]
+        self._aliases = aliases
+
+    def __iter__(self) -> Iterator[Voice]:
+        return iter(self._voices)
+
+    @property
+    def engines(self) -> list[str]:
+        """Their names, the default's first."""
+        return list(dict.fromkeys(voice.engine for voice in self._voices))
+
+    @property
+    def default(self) -> Voice:
+        return self._voices[0]
 
     def choose(self, voice: str | None, language: str | None) -> Voice:
-        """Raises `InvalidRequest`: unknown_voice, or unsupported_language when no voice speaks it."""
-        if voice is not None:
-            return self._named(voice)
-        if language is None:
-            return self._default
+        """*voice* before *language*; raises `InvalidRequest`: unknown_voice, or unsupported_language."""
+        name = self._aliases.get(voice, voice) if voice is not None else None
+        if name:
+            return self._named(name)
+        return self._speaking(language) if language is not None else self.default
+
+    def _named(self, name: str) -> Voice:
+        for voice in self._voices:
+            if name in (voice.id, voice.name):
+                return voice
+        raise InvalidRequest(
+            f"no voice `{name}`; there is {_listed(voice.id for voice in self._voices)}",
+            code="unknown_voice",
+            param="voice",
+        )
+
+    def _speaking(self, language: str) -> Voice:
+        """The first engine that has the language, in the region that was asked for if it has that."""
         wanted = language.replace("_", "-").lower()
-        for candidate in self._voices.values():
-            spoken = candidate.language.lower()
-            if spoken == wanted or spoken.split("-")[0] == wanted:
-                return candidate
-        known = ", ".join(sorted({candidate.language for candidate in self._voices.values()}))
+        fitting = [voice for voice in self._voices if voice.language.lower().split("-")[0] == wanted.split("-")[0]]
+        best = [voice for voice in fitting if voice.engine == fitting[0].engine]
+        for voice in [*(voice for voice in best if voice.language.lower() == wanted), *best]:
+            return voice
+        known = _listed(voice.language.partition("-")[0] for voice in self._voices)
         raise InvalidRequest(
             f"no voice speaks `{language}`; there is {known}", code="unsupported_language", param="language"
         )
 
-    def _named(self, voice: str) -> Voice:
-        name = voice.removeprefix(f"{self._engine}/")
-        if name not in self._voices:
-            known = ", ".join(sorted(self._voices))
-            raise InvalidRequest(f"no voice `{voice}`; there is {known}", code="unknown_voice", param="voice")
-        return self._voices[name]
+
+def _listed(names: Iterable[str], most: int = 20) -> str:
+    """The first names, and how many more there are: some engines have hundreds."""
+    known = list(dict.fromkeys(names))
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + more

@@ -26,16 +26,38 @@ CLOSE_TRY_AGAIN = 1013
 SocketFormat = Literal["pcm", "opus", "mulaw", "alaw"]
 
 
-class Utterance(Sent):
-    """Speak this. Several may follow each other; they are spoken in order."""
+class Spoken(Sent):
+    """How an utterance is to be spoken."""
 
-    text: Text
     voice: str | None = None
     language: str | None = None
     speed: Speed = 1.0
     format: SocketFormat = "pcm"
     sample_rate: SampleRateHz | None = None
     id: Annotated[str, Field(max_length=128)] | None = None
+
+
+class Utterance(Spoken):
+    """Speak this. Several may follow each other; they are spoken in order."""
+
+    text: Text
+
+
+class Append(Spoken):
+    """
+    The next piece of an utterance that is still being written, spoken sentence by sentence.
+
+    The first `append` begins it and says how it is spoken; what later ones say of that is not heeded.
+    """
+
+    type: Literal["append"]
+    text: str
+
+
+class Flush(Sent):
+    """The utterance that is being written is complete."""
+
+    type: Literal["flush"]
 
 
 class Cancel(Sent):
@@ -57,10 +79,14 @@ def _kind(message: object) -> str:
 
 
 ClientMessage = Annotated[
-    Annotated[Utterance, Tag("utterance")] | Annotated[Cancel, Tag("cancel")] | Annotated[Close, Tag("close")],
+    Annotated[Utterance, Tag("utterance")]
+    | Annotated[Append, Tag("append")]
+    | Annotated[Flush, Tag("flush")]
+    | Annotated[Cancel, Tag("cancel")]
+    | Annotated[Close, Tag("close")],
     Discriminator(_kind),
 ]
-client_message: TypeAdapter[Utterance | Cancel | Close] = TypeAdapter(ClientMessage)
+client_message: TypeAdapter[Utterance | Append | Flush | Cancel | Close] = TypeAdapter(ClientMessage)
 
 
 class Limits(Answered):
@@ -70,6 +96,7 @@ class Limits(Answered):
     message_bytes: int
     queued_utterances: int
     stalled_seconds: float
+    silent_writer_seconds: float
 
 
 class Ready(Answered):

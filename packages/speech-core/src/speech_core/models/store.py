@@ -68,6 +68,11 @@ class Store:
         """Whether a model of the catalogue is there, whole."""
         return self._is_whole(self.root / name, self._known(name))
 
+    def placed(self) -> list[str]:
+        """Names of all models that are there, whole, by name."""
+        names = sorted(path.parent.name for path in self.root.glob(f"*/{_MARKER}") if path.parent.name[:1] != ".")
+        return [name for name in names if name not in self._models or self.holds(name)]
+
     def fetch(self, name: str, *, progress: Progress = _no_progress) -> Path:
         """The folder of a model, downloaded first where it is not there yet."""
         if own := self._own(name):

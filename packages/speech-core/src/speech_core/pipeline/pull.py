@@ -1,6 +1,7 @@
 """The only bridge from a blocking generator to the event loop."""
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TypeVar, cast
 
 from anyio import CancelScope, CapacityLimiter, to_thread
@@ -10,15 +11,24 @@ T = TypeVar("T")
 _END = object()
 
 
-async def pull(source: Generator[T], *, limiter: CapacityLimiter) -> AsyncGenerator[T]:
+async def pull(
+    source: Generator[T],
+    *,
+    limiter: CapacityLimiter,
+    turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+) -> AsyncGenerator[T]:
     """
-    Iterate *source* in a worker thread, one item per demand.
+    Iterate *source* in a worker thread, one item per demand, each made within a *turn*.
 
     The next item is made only once the last one was taken: that is the back-pressure. Cancelling, or closing this
     generator, waits for the item in the making and closes *source*, so its work stops within one item.
     """
     try:
-        while (item := await to_thread.run_sync(next, source, _END, limiter=limiter)) is not _END:
+        while True:
+            async with turn():
+                item = await to_thread.run_sync(next, source, _END, limiter=limiter)
+            if item is _END:
+                return
             yield cast("T", item)
     finally:
         with CancelScope(shield=True):

@@ -127,7 +127,11 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
 
 def invalid_request(first: Mapping[str, Any]) -> InvalidRequest:
     """The first finding of a validation, in our words: *param* is the field, by dots, without its place."""
-    where = [str(part) for part in first["loc"] if part not in ("body", "query", "utterance", "cancel", "close")]
+    where = [
+        str(part)
+        for part in first["loc"]
+        if part not in ("body", "query", "utterance", "append", "flush", "cancel", "close")
+    ]
     param = ".".join(where) or None
     match first["type"]:
         case "json_invalid":

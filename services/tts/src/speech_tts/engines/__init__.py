@@ -11,25 +11,40 @@ from speech_core.audio import AudioFormat, Pcm
 class Voice:
     """One voice of an engine: its *language* (BCP 47, `en-US`) and the format of its sound."""
 
+    engine: str
     name: str
     language: str
     format: AudioFormat
 
+    @property
+    def id(self) -> str:
+        """`piper/en_US-joe-medium`: no other engine has it."""
+        return f"{self.engine}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """How many calls of an engine may run at once, and how many of them for one utterance: more than it can speak."""
+
+    total: int
+    ahead: int = 1
+
 
 class Engine(Protocol):
     """
-    Blocking by design: it is called in worker threads only.
+    Blocking by design: it is called in worker threads only, *lanes* at once.
 
-    `synthesize` yields sound of the voice's format as it is made; closing the generator stops the work. An engine is
-    made by calling its class with the settings, which loads and warms it up.
+    `synthesize` takes a piece of text and yields its sound in the voice's format, each part a phrase by itself; closing
+    the generator stops the work. An engine with lanes ahead begins when it is called. An engine is made by calling its
+    class with the settings, which loads and warms it up.
     """
-
-    @property
-    def name(self) -> str: ...
 
     @property
     def voices(self) -> Mapping[str, Voice]: ...
 
-    def synthesize(self, text: str, *, voice: str, speed: float) -> Generator[Pcm]: ...
+    @property
+    def lanes(self) -> Lanes: ...
+
+    def synthesize(self, text: str, *, voice: Voice, speed: float) -> Generator[Pcm]: ...
 
     def close(self) -> None: ...

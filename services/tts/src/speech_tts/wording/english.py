@@ -1,0 +1,111 @@
+"""English: what a figure is called."""
+
+# num2words ships no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
+import re
+from collections.abc import Callable
+
+from num2words import num2words
+
+_CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP"}
+_UNITS = {"$": "dollars", "€": "euros", "£": "pounds"}
+_MONTHS = "January February March April May June July August September October November December".split()
+_MONTH = rf"(?:{'|'.join(_MONTHS)})"
+# A number stands alone: in `A4`, `3.1.2` or `2024-05` it is part of something else.
+_START, _END = r"(?<![\w.,:/-])", r"(?![\w:/]|[.,-]\d)"
+_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d{1,12})?|\d+(?:\.\d{1,12})?"
+# Longer ones are numbers of accounts and telephones.
+_MOST_DIGITS = 12
+
+Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
+
+
+def spoken(text: str) -> str:
+    """Figures in words: `$3.50` is three dollars and fifty cents, `May 5, 2024` is May fifth, twenty twenty-four."""
+    for pattern, say in _RULES:
+        text = pattern.sub(say, text)
+    return text
+
+
+def _cardinal(figures: str) -> str:
+    figures = figures.replace(",", "")
+    whole = figures.partition(".")[0]
+    if len(whole) > _MOST_DIGITS or (len(whole) > 1 and whole.startswith("0")):
+        return " ".join("point" if one == "." else str(num2words(int(one))) for one in figures)
+    # A comma would be a pause.
+    return str(num2words(figures)).replace(",", "")
+
+
+def _ordinal(figures: str) -> str:
+    return str(num2words(int(figures), to="ordinal"))
+
+
+def _year(figures: str) -> str:
+    return str(num2words(int(figures), to="year"))
+
+
+def _money(match: re.Match[str]) -> str:
+    sign, figures, scale = match["sign"], match["figures"].replace(",", ""), match["scale"]
+    if scale:
+        return f"{_cardinal(figures)} {scale} {_UNITS[sign]}"
+    if len(figures.partition(".")[0]) > _MOST_DIGITS:
+        return f"{_cardinal(figures)} {_UNITS[sign]}"
+    said = str(num2words(float(figures), to="currency", currency=_CURRENCIES[sign], separator=" and")).replace(",", "")
+    return said if "." in figures else said.rpartition(" and zero ")[0]
+
+
+def _iso_date(match: re.Match[str]) -> str:
+    month, day = int(match["month"]), int(match["day"])
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        return match.group()
+    return f"{_MONTHS[month - 1]} {_ordinal(match['day'])}, {_year(match['year'])}"
+
+
+def _named_date(match: re.Match[str]) -> str:
+    year = f", {_year(match['year'])}" if match["year"] else ""
+    return f"{match['month']} {_ordinal(match['day'])}{year}"
+
+
+def _time(match: re.Match[str]) -> str:
+    hour, minute = int(match["hour"]), int(match["minute"])
+    if minute == 0:
+        return f"{num2words(hour)} o'clock" if 1 <= hour <= 12 and not match["half"] else str(num2words(hour))
+    return f"{num2words(hour)} {'oh ' if minute < 10 else ''}{num2words(minute)}"
+
+
+_RULES: tuple[Rule, ...] = (
+    (
+        re.compile(
+            rf"(?<!\w)(?P<sign>[$€£])\s?(?P<figures>{_NUMBER})"
+            rf"(?:\s(?P<scale>hundred|thousand|million|billion|trillion)\b)?(?!\d)"
+        ),
+        _money,
+    ),
+    (re.compile(rf"{_START}(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d){_END}"), _iso_date),
+    (
+        re.compile(rf"\b(?P<month>{_MONTH})\s(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s(?P<year>\d{{4}}))?{_END}"),
+        _named_date,
+    ),
+    (
+        re.compile(rf"{_START}(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s(?P<month>{_MONTH})(?:,?\s(?P<year>\d{{4}}))?{_END}"),
+        _named_date,
+    ),
+    (
+        re.compile(rf"{_START}(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?=(?P<half>\s?[ap]\.?m)?)(?![\w:]*\d)"),
+        _time,
+    ),
+    (re.compile(rf"{_START}(?P<figures>\d{{1,12}})(?:st|nd|rd|th)\b"), lambda match: _ordinal(match["figures"])),
+    (
+        re.compile(
+            rf"(?P<cue>\b(?:[Ii]n|[Ss]ince|[Uu]ntil|[Bb]y|[Ff]rom|[Dd]uring|of|year)\s)(?P<year>1[1-9]\d\d|20\d\d){_END}"
+        ),
+        lambda match: match["cue"] + _year(match["year"]),
+    ),
+    (re.compile(rf"{_START}(?P<figures>{_NUMBER})\s?%"), lambda match: f"{_cardinal(match['figures'])} percent"),
+    (
+        re.compile(rf"(?<![\w.,:/-])[-−](?P<figures>{_NUMBER}){_END}"),
+        lambda match: f"minus {_cardinal(match['figures'])}",
+    ),
+    (re.compile(rf"{_START}(?P<figures>{_NUMBER}){_END}"), lambda match: _cardinal(match["figures"])),
+)

@@ -1,0 +1,116 @@
+"""Russian: what a figure is called, in the case that its neighbours ask for."""
+
+# num2words ships no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
+import re
+from collections.abc import Callable
+
+from num2words import num2words
+
+_MONTHS = "января февраля марта апреля мая июня июля августа сентября октября ноября декабря".split()
+_MONTH = rf"(?:{'|'.join(_MONTHS)})"
+_START, _END = r"(?<![\w.,:/-])", r"(?![\w:/]|[.,-]\d)"
+# Thousands are parted by a space, which may be one that does not break.
+_NUMBER = r"\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:,\d{1,12})?|\d+(?:,\d{1,12})?"
+_MOST_DIGITS = 12
+_RUBLES, _DOLLARS, _EUROS = ("рубль", "рубля", "рублей"), ("доллар", "доллара", "долларов"), ("евро", "евро", "евро")
+_PERCENTS = ("процент", "процента", "процентов")
+_CURRENCIES = {"₽": _RUBLES, "р": _RUBLES, "$": _DOLLARS, "д": _DOLLARS, "€": _EUROS, "е": _EUROS}
+# After a hyphen, an ending tells case and gender.
+_ENDINGS = {
+    "й": {"case": "n", "gender": "m"}, "ый": {"case": "n", "gender": "m"}, "ой": {"case": "n", "gender": "m"},
+    "я": {"case": "n", "gender": "f"}, "ая": {"case": "n", "gender": "f"},
+    "е": {"case": "n", "gender": "n"}, "ое": {"case": "n", "gender": "n"},
+    "го": {"case": "g", "gender": "m"}, "му": {"case": "d", "gender": "m"}, "м": {"case": "p", "gender": "m"},
+}  # fmt: skip
+_YEAR_CASES = {"год": "n", "года": "g", "г.": "g", "году": "p", "годом": "i"}
+
+Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
+
+
+def spoken(text: str) -> str:
+    """Figures in words: `в 2024 году` is в две тысячи двадцать четвёртом году."""
+    for pattern, say in _RULES:
+        text = pattern.sub(say, text)
+    return text
+
+
+def _figures(text: str) -> str:
+    return re.sub(r"\s", "", text).replace(",", ".")
+
+
+def _cardinal(text: str) -> str:
+    figures = _figures(text)
+    whole = figures.partition(".")[0]
+    if len(whole) > _MOST_DIGITS or (len(whole) > 1 and whole.startswith("0")):
+        return " ".join(str(num2words(int(one), lang="ru")) for one in figures if one != ".")
+    return str(num2words(figures, lang="ru"))
+
+
+def _ordinal(figures: str, *, case: str, gender: str = "m") -> str:
+    return str(num2words(int(figures), lang="ru", to="ordinal", case=case, gender=gender))
+
+
+def _counted(text: str, forms: tuple[str, str, str]) -> str:
+    """The number, and the thing that is counted in the form that goes with it."""
+    whole, _, part = _figures(text).partition(".")
+    one, few, many = forms
+    last_two, last = int(whole[-2:]), int(whole[-1:])
+    if part:
+        form = few
+    elif 11 <= last_two <= 14:
+        form = many
+    else:
+        form = one if last == 1 else few if 2 <= last <= 4 else many
+    return f"{_cardinal(text)} {form}"
+
+
+def _money(match: re.Match[str]) -> str:
+    return _counted(match["figures"], _CURRENCIES[match["sign"][0].lower()])
+
+
+def _year(match: re.Match[str]) -> str:
+    word = match["word"]
+    return f"{_ordinal(match['year'], case=_YEAR_CASES[word])} {'года' if word == 'г.' else word}"
+
+
+def _numeric_date(match: re.Match[str]) -> str:
+    day, month = int(match["day"]), int(match["month"])
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        return match.group()
+    year = _ordinal(match["year"], case="g")
+    return f"{_ordinal(match['day'], case='g')} {_MONTHS[month - 1]} {year} года"
+
+
+_RULES: tuple[Rule, ...] = (
+    (
+        re.compile(
+            rf"{_START}(?P<figures>{_NUMBER})[ \u00a0]?(?P<sign>[₽$€]|руб(?:\.|(?!\w))|долл(?:\.|(?!\w))|евро(?!\w))"
+        ),
+        _money,
+    ),
+    (re.compile(rf"(?<!\w)(?P<sign>[₽$€])\s?(?P<figures>{_NUMBER})(?!\d)"), _money),
+    (
+        re.compile(rf"{_START}(?P<day>\d\d)\.(?P<month>\d\d)\.(?P<year>\d{{4}})(?:\sг\.|\sгода)?(?![\w.]\d)"),
+        _numeric_date,
+    ),
+    (
+        re.compile(rf"{_START}(?P<day>[0-3]?\d)(?=\s{_MONTH}\b)"),
+        lambda match: _ordinal(match["day"], case="g"),
+    ),
+    (
+        re.compile(rf"{_START}(?P<year>\d{{3,4}})\s(?P<word>году|годом|года|год|г\.)(?!\w)"),
+        _year,
+    ),
+    (
+        re.compile(rf"{_START}(?P<figures>\d{{1,12}})-(?P<ending>{'|'.join(_ENDINGS)})(?!\w)"),
+        lambda match: _ordinal(match["figures"], **_ENDINGS[match["ending"]]),
+    ),
+    (re.compile(rf"{_START}(?P<figures>{_NUMBER})\s?%"), lambda match: _counted(match["figures"], _PERCENTS)),
+    (
+        re.compile(rf"(?<![\w.,:/-])[-−](?P<figures>{_NUMBER}){_END}"),
+        lambda match: f"минус {_cardinal(match['figures'])}",
+    ),
+    (re.compile(rf"{_START}(?P<figures>{_NUMBER}){_END}"), lambda match: _cardinal(match["figures"])),
+)

@@ -1,0 +1,78 @@
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from speech_core.audio import Pcm
+from speech_core.errors import Unavailable
+from speech_tts.engines.espeak import EspeakEngine, language_tag
+from speech_tts.settings import TtsSettings
+
+
+@pytest.fixture(scope="module")
+def espeak():
+    engine = EspeakEngine(TtsSettings())
+    yield engine
+    engine.close()
+
+
+def say(engine: EspeakEngine, text: str, voice: str = "en-us", speed: float = 1.0) -> Pcm:
+    parts = list(engine.synthesize(text, voice=engine.voices[voice], speed=speed))
+    return Pcm(b"".join(part.data for part in parts), engine.voices[voice].format)
+
+
+def test_every_language_has_a_voice(espeak) -> None:
+    assert len(espeak.voices) > 100
+    assert {"ru", "de", "fr-fr", "en-us", "cmn", "ar"} <= set(espeak.voices)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("en-us", "Good morning."), ("ru", "Доброе утро."), ("ar", "صباح الخير"), ("cmn", "早上好。")],
+)
+def test_a_language_is_spoken(espeak, language, text) -> None:
+    sound = say(espeak, text, language)
+
+    assert 0.3 < sound.seconds < 3
+    assert np.abs(np.frombuffer(sound.data, "<i2").astype(int)).max() > 3_000
+
+
+@pytest.mark.parametrize("speed", [0.25, 0.5, 2.0, 4.0])
+def test_speed_is_the_pace(espeak, speed) -> None:
+    text = "This sentence is long enough to be measured."
+
+    assert say(espeak, text, speed=speed).seconds == pytest.approx(say(espeak, text).seconds / speed, rel=0.2)
+
+
+def test_text_without_a_word_is_no_failure(espeak) -> None:
+    assert say(espeak, "...").seconds >= 0
+
+
+def test_a_process_that_dies_fails_one_piece_and_the_next_works(espeak) -> None:
+    os.kill(espeak._child._process.pid, signal.SIGKILL)
+
+    with pytest.raises(Unavailable) as raised:
+        say(espeak, "Good morning.")
+
+    assert raised.value.code == "engine_failed"
+    assert say(espeak, "Good morning.").seconds > 0.3
+
+
+def test_voices_do_not_mix_when_several_speak(espeak) -> None:
+    asked = [("ru", "Доброе утро."), ("en-us", "Good morning."), ("de", "Guten Morgen.")] * 6
+    alone = {language: say(espeak, text, language).seconds for language, text in asked}
+
+    with ThreadPoolExecutor(8) as callers:
+        spoken = list(callers.map(lambda one: say(espeak, one[1], one[0]).seconds, asked))
+
+    assert len(set(alone.values())) == 3
+    assert spoken == [pytest.approx(alone[language], abs=0.02) for language, _ in asked]
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"), [("en-us", "en-US"), ("ru", "ru"), ("en-gb-scotland", "en-GB-scotland"), ("fa-latn", "fa-latn")]
+)
+def test_a_language_is_named_as_others_do(name, tag) -> None:
+    assert language_tag(name) == tag
