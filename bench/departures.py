@@ -1,6 +1,7 @@
 """Hundreds of callers who leave at random moments: what is left behind, and what was computed for nobody."""
 
 import argparse
+import json
 import os
 import random
 import socket
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import httpx
 from corpus import read_corpus
-from service import AsrProcess, asr
+from service import ServiceProcess, asr, tts
 
 _IDLE_SECONDS = 120.0
 # A service that has become idle gives its memory back with the next beat of its loop.
@@ -19,19 +20,22 @@ _GIVEN_BACK_SECONDS = 3.0
 _KEPT_BYTES = 48 * 1024 * 1024
 
 
-def visit(service: AsrProcess, body: bytes, patience_seconds: float) -> None:
+def visit(service: ServiceProcess, body: bytes, patience_seconds: float) -> None:
     """Send a request, wait a while, and go; a slow one leaves in the middle of its own body."""
-    head = f"POST /api/stt/bytes HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    path, kind = ("/api/tts", "application/json") if body[:1] == b"{" else ("/api/stt/bytes", "audio/flac")
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     with socket.create_connection(("127.0.0.1", service.port), timeout=30) as caller:
         try:
             caller.sendall(head + body[: random.choice([len(body), len(body), len(body) // 2])])
             caller.settimeout(patience_seconds)
-            caller.recv(65536)
+            started = time.monotonic()
+            while time.monotonic() - started < patience_seconds and caller.recv(65536):
+                pass
         except OSError:
             return
 
 
-def wait_idle(service: AsrProcess) -> None:
+def wait_idle(service: ServiceProcess) -> None:
     deadline = time.monotonic() + _IDLE_SECONDS
     while service.metric("speech_in_flight") or service.metric("speech_queued"):
         if time.monotonic() > deadline:
@@ -39,15 +43,15 @@ def wait_idle(service: AsrProcess) -> None:
         time.sleep(0.1)
 
 
-def children(service: AsrProcess) -> int:
+def children(service: ServiceProcess) -> int:
     return len(Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children").read_text().split())
 
 
-def open_files(service: AsrProcess) -> int:
+def open_files(service: ServiceProcess) -> int:
     return len(os.listdir(f"/proc/{service.process.pid}/fd"))
 
 
-def storm(service: AsrProcess, bodies: list[bytes], arguments: argparse.Namespace) -> tuple[int, int]:
+def storm(service: ServiceProcess, bodies: list[bytes], arguments: argparse.Namespace) -> tuple[int, int]:
     """Half of the callers; returns the memory and the open files that are left when all is quiet."""
     with ThreadPoolExecutor(arguments.at_once) as callers:
         for _ in range(arguments.callers // 2):
@@ -62,18 +66,26 @@ def storm(service: AsrProcess, bodies: list[bytes], arguments: argparse.Namespac
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--service", choices=["asr", "tts"], default="asr")
     parser.add_argument("--callers", type=int, default=500)
     parser.add_argument("--at-once", type=int, default=50)
     arguments = parser.parse_args()
-    bodies = [clip.path.read_bytes() for clip in read_corpus(arguments.corpus, "en")]
-    with asr() as service:
+    clips = read_corpus(arguments.corpus, "en")
+    if arguments.service == "asr":
+        running, bodies = asr(), [clip.path.read_bytes() for clip in clips]
+    else:
+        texts = [" ".join(clip.text for clip in clips[at : at + 10]) for at in range(0, len(clips), 10)]
+        running, bodies = tts(seats=64), [json.dumps({"text": text}).encode() for text in texts]
+    with running as service:
         # The first storm fills the allocator's arenas.
         first, kept = storm(service, bodies, arguments), storm(service, bodies, arguments)
         requests = service.metric("speech_requests_total")
         cancelled = service.metric("speech_cancelled_total")
         wasted = service.metric("speech_wasted_compute_seconds_total")
         queued = service.metric("speech_queued_audio_seconds")
-        answer = httpx.post(f"{service.url}/api/stt/bytes", content=bodies[0], timeout=60)
+        path = "/api/stt/bytes" if arguments.service == "asr" else "/api/tts"
+        headers = {} if arguments.service == "asr" else {"content-type": "application/json"}
+        answer = httpx.post(f"{service.url}{path}", content=bodies[0], headers=headers, timeout=60)
     growth = kept[0] - first[0]
     print(f"{requests:.0f} requests, {cancelled:.0f} left; {wasted:.2f} s computed for nobody,")
     each = wasted / max(1, cancelled)

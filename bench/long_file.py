@@ -21,7 +21,7 @@ import jiwer
 import numpy as np
 from corpus import Clip, read_corpus, words
 from faster_whisper.audio import decode_audio
-from service import AsrProcess, asr
+from service import ServiceProcess, asr
 
 RATE_HZ = 16_000
 _PAUSE_SECONDS = 0.8
@@ -49,7 +49,7 @@ def joined(clips: list[Clip], seconds: float) -> tuple[bytes, list[Clip]]:
     return out.getvalue(), used
 
 
-def events(service: AsrProcess, audio: bytes, language: str) -> Iterator[dict]:
+def events(service: ServiceProcess, audio: bytes, language: str) -> Iterator[dict]:
     with httpx.stream(
         "POST",
         f"{service.url}/api/stt/bytes?lang={language}",
@@ -85,7 +85,7 @@ def lost_and_doubled(used: list[Clip], text: str, language: str) -> tuple[int, i
 class Clips:
     """Short clips sent at a steady pace, whatever the answers do."""
 
-    def __init__(self, service: AsrProcess, clips: list[Clip], per_second: float) -> None:
+    def __init__(self, service: ServiceProcess, clips: list[Clip], per_second: float) -> None:
         self._service, self._clips, self._per_second = service, clips, per_second
         self.latencies: list[float] = []
         self.refused = 0

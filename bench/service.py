@@ -1,4 +1,4 @@
-"""The asr service as a process of its own, on free ports, with settings of the measurement's."""
+"""A service as a process of its own, on free ports, with settings of the measurement's."""
 
 import os
 import re
@@ -6,8 +6,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ _START_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class AsrProcess:
+class ServiceProcess:
     """Where it answers, and what can be seen of it from outside."""
 
     process: subprocess.Popen[bytes]
@@ -39,25 +39,36 @@ class AsrProcess:
         return sum(float(value) for value in re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.MULTILINE))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
+def asr(**settings: object) -> AbstractContextManager[ServiceProcess]:
+    """Recognition, with *settings* as `beam_size=5`."""
+    return _running("asr", settings)
+
+
+def tts(**settings: object) -> AbstractContextManager[ServiceProcess]:
+    """Synthesis, with *settings* as `engine="espeak"`."""
+    return _running("tts", settings)
+
+
 @contextmanager
-def asr(**settings: object) -> Iterator[AsrProcess]:
-    """Start it with *settings* (`beam_size=5`), wait until it is ready, and stop it in the end."""
-    port, management_port = _free_port(), _free_port()
-    own = {f"ASR_{name.upper()}": str(value) for name, value in settings.items()}
+def _running(name: str, settings: Mapping[str, object]) -> Iterator[ServiceProcess]:
+    """Start it, wait until it is ready, and stop it in the end."""
+    port, management_port = free_port(), free_port()
+    prefix = name.upper()
+    own = {f"{prefix}_{setting.upper()}": str(value) for setting, value in settings.items()}
     environment = {
         **os.environ,
         "LOG_LEVEL": "error",
-        "ASR_PORT": str(port),
-        "ASR_MANAGEMENT_PORT": str(management_port),
+        f"{prefix}_PORT": str(port),
+        f"{prefix}_MANAGEMENT_PORT": str(management_port),
     }
-    process = subprocess.Popen([sys.executable, "-m", "speech_asr"], env=environment | own)
-    running = AsrProcess(process, port, management_port)
+    process = subprocess.Popen([sys.executable, "-m", f"speech_{name}"], env=environment | own)
+    running = ServiceProcess(process, port, management_port)
     try:
         _wait_ready(running)
         yield running
@@ -66,7 +77,7 @@ def asr(**settings: object) -> Iterator[AsrProcess]:
         process.wait(60)
 
 
-def _wait_ready(running: AsrProcess) -> None:
+def _wait_ready(running: ServiceProcess) -> None:
     deadline_seconds = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline_seconds and running.process.poll() is None:
         try:
@@ -75,4 +86,4 @@ def _wait_ready(running: AsrProcess) -> None:
         except httpx.TransportError:
             pass
         time.sleep(0.1)
-    raise SystemExit("the asr service did not become ready")
+    raise SystemExit("the service did not become ready")
