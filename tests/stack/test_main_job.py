@@ -38,7 +38,7 @@ def test_each_health_names_what_is_loaded(stack) -> None:
 
     assert {name: answer.status_code for name, answer in answers.items()} == {"gateway": 200, "asr": 200, "tts": 200}
     assert (answers["asr"].json()["engines"], answers["asr"].json()["models"]) == (["faster-whisper"], ["whisper-base"])
-    assert answers["tts"].json()["engines"] == ["piper"]
+    assert answers["tts"].json()["engines"] == ["piper", "espeak"]
     assert set(answers["gateway"].json()["upstreams"]) == {"asr", "tts"}
 
 

@@ -53,6 +53,10 @@ def fake_asr() -> Fake:
     """Answers with the events of its script; the word GATE in it waits for the gate, BREAK breaks off."""
     fake = Fake()
 
+    add_lists(fake, {"/v1/models": {"data": [{"id": "whisper-1"}]}})
+
+    @fake.app.post("/v1/audio/transcriptions")
+    @fake.app.post("/v1/audio/translations")
     @fake.app.post("/api/stt/bytes")
     async def transcribe(request: Request):
         fake.note(request)
@@ -78,6 +82,18 @@ def fake_asr() -> Fake:
     return fake
 
 
+def add_lists(fake: Fake, lists: dict[str, dict[str, Any]]) -> None:
+    """Small answers, unless there is a refusal."""
+
+    async def listed(request: Request):
+        if fake.refusal is not None:
+            return JSONResponse(fake.refusal[1], fake.refusal[0])
+        return lists[request.url.path]
+
+    for path in lists:
+        fake.app.get(path)(listed)
+
+
 async def keep(fake: Fake, request: Request) -> int:
     """Note the start of the body; the size of all of it."""
     head, size_bytes = b"", 0
@@ -92,6 +108,10 @@ def fake_tts() -> Fake:
     """Says each line of the body back as `<line>` as soon as it is there; its socket echoes frames."""
     fake = Fake()
 
+    voice = {"id": "piper/joe", "name": "joe", "language": "en-US", "engine": "piper"}
+    add_lists(fake, {"/v1/models": {"data": [{"id": "tts-1"}]}, "/v1/audio/voices": {"voices": [voice]}})
+
+    @fake.app.post("/v1/audio/speech")
     @fake.app.post("/api/tts")
     async def speak(request: Request):
         fake.note(request)

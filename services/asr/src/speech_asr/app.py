@@ -12,7 +12,7 @@ from speech_asr.backlog import Backlog
 from speech_asr.engines import Engine
 from speech_asr.metrics import RecognitionMetrics
 from speech_asr.pipeline import Pipeline
-from speech_asr.routes import openai, stt
+from speech_asr.routes import lists, openai, stt
 from speech_asr.scheduler import Scheduler, Ticket
 from speech_asr.settings import AsrSettings
 from speech_asr.watchdog import Watchdog
@@ -67,7 +67,9 @@ def create_app(settings: AsrSettings | None = None, *, engine: Engine | None = N
         finally:
             loaded.close()
 
-    return build(shell=shell, operations=operations, routers=[stt.router, openai.router], resources=resources)
+    return build(
+        shell=shell, operations=operations, routers=[stt.router, openai.router, lists.router], resources=resources
+    )
 
 
 def _load(settings: AsrSettings) -> Engine:

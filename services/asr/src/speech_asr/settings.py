@@ -1,6 +1,7 @@
 """What the asr service can be told."""
 
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -63,6 +64,11 @@ class AsrSettings(ServiceSettings):
     )
     spool_bytes: int = Field(default=4 * _GIB, ge=1, description="all uploads on disk together")
     deadline_seconds: float = Field(default=120, gt=0, description="to which twice the audio's length is added")
+
+    @property
+    def model_name(self) -> str:
+        """What the model is called; of a folder, its own name."""
+        return PurePath(self.model).name
 
     @property
     def layout(self) -> Layout:

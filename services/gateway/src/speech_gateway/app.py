@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from speech_core.service.app import build
 from speech_core.service.shell import Shell, shell_for
-from speech_gateway.routes import echo, relay, socket
+from speech_gateway.routes import echo, lists, relay, socket
 from speech_gateway.settings import GatewaySettings
 from speech_gateway.upstreams.service import Service, Upstreams
 
@@ -22,6 +22,9 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     settings = settings or GatewaySettings()
     operations = (
         relay.TTS,
+        relay.SPEECH,
+        relay.TRANSCRIPTIONS,
+        relay.TRANSLATIONS,
         relay.stt(settings.max_audio_bytes),
         echo.operation(settings.max_audio_bytes),
         socket.OPERATION,
@@ -40,5 +43,5 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
             shell.upstreams = upstreams.health
             yield {"upstreams": upstreams, "settings": settings}
 
-    routers = [relay.router, echo.router, socket.router]
+    routers = [relay.router, lists.router, echo.router, socket.router]
     return build(shell=shell, operations=operations, routers=routers, resources=resources)

@@ -12,12 +12,13 @@ from speech_core.pipeline.plugins import UnknownPlugin, load
 from speech_core.service.app import build
 from speech_core.service.settings import SettingsError
 from speech_core.service.shell import Loaded, Shell, shell_for
-from speech_tts import routes, socket
+from speech_tts import socket
 from speech_tts.engines import Engine
 from speech_tts.pipeline import Pipeline
+from speech_tts.routes import lists, openai, speech
 from speech_tts.settings import TtsSettings
 
-_OPERATIONS = (routes.OPERATION, socket.OPERATION)
+_OPERATIONS = (speech.OPERATION, openai.OPERATION, socket.OPERATION)
 
 
 def create_app(settings: TtsSettings | None = None, *, engine: Engine | None = None) -> FastAPI:
@@ -36,7 +37,12 @@ def create_app(settings: TtsSettings | None = None, *, engine: Engine | None = N
             for one in engines:
                 one.close()
 
-    return build(shell=shell, operations=_OPERATIONS, routers=[routes.router, socket.router], resources=resources)
+    return build(
+        shell=shell,
+        operations=_OPERATIONS,
+        routers=[speech.router, openai.router, lists.router, socket.router],
+        resources=resources,
+    )
 
 
 def _load(settings: TtsSettings) -> list[Engine]:

@@ -1,9 +1,29 @@
-"""Text that is still being written, cut into lines as its bytes arrive."""
+"""The body of a request: lines of text that are still being written, or one JSON object."""
 
 import codecs
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 
-from speech_core.errors import InvalidRequest
+from speech_core.errors import InvalidRequest, TooLarge
+
+# The longest text that anyone may set, in the widest script, escaped.
+_MAX_JSON_BYTES = 256 * 1024
+
+
+async def read_json(body: AsyncIterable[bytes], *, param: str = "text") -> bytes:
+    """All of a body that is small; raises `TooLarge` (text_too_long), and `InvalidRequest` when there is none."""
+    held = bytearray()
+    async for part in body:
+        held += part
+        if len(held) > _MAX_JSON_BYTES:
+            raise TooLarge(f"the body is larger than {_MAX_JSON_BYTES} bytes", code="text_too_long", param=param)
+    if not held:
+        raise InvalidRequest("the body is empty", code="missing_field")
+    return bytes(held)
+
+
+async def only(text: str) -> AsyncGenerator[str]:
+    """A text that is all there."""
+    yield text
 
 
 async def read_lines(body: AsyncIterable[bytes], *, check: Callable[[str], str]) -> AsyncGenerator[str]:

@@ -54,14 +54,14 @@ class Pipeline:
         self._metrics = metrics
         self._threads = CapacityLimiter(settings.seats)
 
-    def check_text(self, text: str) -> str:
+    def check_text(self, text: str, *, param: str = "text") -> str:
         """Raises `TooLarge` (text_too_long) and `InvalidRequest` (empty_text)."""
         most = self._settings.max_text_characters
         if len(text) > most:
             message = f"the text has {len(text)} characters, more than {most}"
-            raise TooLarge(message, code="text_too_long", param="text")
+            raise TooLarge(message, code="text_too_long", param=param)
         if not text.strip():
-            raise InvalidRequest("`text` is empty", code="empty_text", param="text")
+            raise InvalidRequest(f"`{param}` is empty", code="empty_text", param=param)
         return text
 
     def begin(self, speech: Speech, *, operation: str) -> "Talk":
@@ -71,11 +71,8 @@ class Pipeline:
             self._engines[name], speech, self._turns[name], self._threads, self._metrics, self._settings, operation
         )
 
-    async def encode(
-        self, lines: AsyncIterator[str], speech: Speech, encoder: Encoder, *, operation: str
-    ) -> AsyncGenerator[bytes]:
+    async def encode(self, lines: AsyncIterator[str], talk: "Talk", encoder: Encoder) -> AsyncGenerator[bytes]:
         """All *lines* as one file, each spoken as soon as it is there; raises `InvalidRequest` when nothing sounds."""
-        talk = self.begin(speech, operation=operation)
         async for line in lines:
             async with aclosing(talk.say(split(line))) as sound:
                 async for pcm in sound:

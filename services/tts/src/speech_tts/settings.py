@@ -39,6 +39,10 @@ class TtsSettings(ServiceSettings):
         default=dict.fromkeys(_OPENAI_VOICES, ""),
         description="other names of voices; an empty one leaves the choice to the language, or is the default voice",
     )
+    model_aliases: tuple[str, ...] = Field(
+        default=("tts-1", "tts-1-hd", "gpt-4o-mini-tts"),
+        description="names by which OpenAI's clients ask for a model; each leaves the choice to the voice",
+    )
     loaded_voices: int = Field(default=4, ge=1, description="Piper's models in memory; the last used ones are kept")
     threads: int | None = Field(
         default=None, ge=1, description="cores of one Piper synthesis; as many run at once as there are cores for"

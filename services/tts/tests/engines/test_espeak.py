@@ -72,7 +72,8 @@ def test_voices_do_not_mix_when_several_speak(espeak) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "tag"), [("en-us", "en-US"), ("ru", "ru"), ("en-gb-scotland", "en-GB-scotland"), ("fa-latn", "fa-latn")]
+    ("name", "tag"),
+    [("en-us", "en-US"), ("ru", "ru"), ("cmn", "zh"), ("en-gb-scotland", "en-GB-scotland"), ("fa-latn", "fa-latn")],
 )
 def test_a_language_is_named_as_others_do(name, tag) -> None:
     assert language_tag(name) == tag

@@ -1,10 +1,10 @@
-"""`POST /api/tts`: the request of an utterance; and the voices that it may name."""
+"""`POST /api/tts`: the request of an utterance"""
 
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from speech_core.contracts import Answered, Sent
+from speech_core.contracts import Sent
 
 SpeechFormat = Literal["pcm", "wav", "mp3", "opus", "flac", "aac"]
 
@@ -32,18 +32,3 @@ class SpeechRequest(Sent):
     speed: Speed = 1.0
     format: SpeechFormat = "pcm"
     sample_rate: SampleRateHz | None = None
-
-
-class ListedVoice(Answered):
-    """A voice; *id* is what a request's `voice` names."""
-
-    id: str
-    name: str
-    language: str
-    engine: str
-
-
-class VoiceList(Answered):
-    """All of them, the default first."""
-
-    voices: list[ListedVoice]

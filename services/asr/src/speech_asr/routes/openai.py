@@ -70,7 +70,7 @@ async def _recognize(request: Request, task: TaskName) -> Response:
 
 
 def _recording(form: TranscriptionForm, task: TaskName, languages: frozenset[str], settings: AsrSettings) -> Recording:
-    names = (settings.model, *settings.model_aliases)
+    names = (settings.model_name, *settings.model_aliases)
     if form.model is not None and not any(fnmatch(form.model, name) for name in names):
         raise NotFound(
             f"there is no model `{form.model}`; there are {', '.join(names)}", code="unknown_model", param="model"

@@ -1,4 +1,4 @@
-"""`POST /api/tts` and `POST /api/stt/bytes`: passed on, byte for byte."""
+"""`/api/tts`, `/api/stt/bytes` and OpenAI's `/v1/audio`: passed on, byte for byte."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
@@ -13,6 +13,10 @@ from speech_gateway.upstreams.service import Service, Upstreams
 
 # As the services themselves bound them; a book may be spoken line by line.
 TTS = Operation("tts", "/api/tts", 64 * 1024 * 1024, "text", "text_too_long")
+SPEECH = Operation("speech", "/v1/audio/speech", 256 * 1024, "input", "text_too_long")
+_FORM_BYTES = 25 * 1024 * 1024 + 256 * 1024
+TRANSCRIPTIONS = Operation("transcriptions", "/v1/audio/transcriptions", _FORM_BYTES, "file")
+TRANSLATIONS = Operation("translations", "/v1/audio/translations", _FORM_BYTES, "file")
 
 router = APIRouter(tags=["relay"])
 
@@ -28,7 +32,16 @@ async def create_speech(request: Request) -> Response:
     return await relay(request, upstreams.tts)
 
 
+@router.post("/v1/audio/speech", response_class=Response)
+async def create_openai_speech(request: Request) -> Response:
+    """OpenAI's: see the tts service."""
+    upstreams: Upstreams = request.state.upstreams
+    return await relay(request, upstreams.tts)
+
+
 @router.post("/api/stt/bytes", response_class=Response)
+@router.post("/v1/audio/transcriptions", response_class=Response)
+@router.post("/v1/audio/translations", response_class=Response)
 async def transcribe(request: Request) -> Response:
     """An audio file in, text out: see the asr service."""
     upstreams: Upstreams = request.state.upstreams

@@ -14,7 +14,8 @@ from speech_core.errors import SpeechError, Unavailable, from_envelope
 
 # What the client library would add of its own; the caller's headers are the caller's.
 _NOT_OURS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
-_HEALTH_SECONDS = 2.0
+# For lists and health.
+_SMALL = aiohttp.ClientTimeout(total=2.0)
 _PING_SECONDS = 20.0
 _MAX_FRAME_BYTES = 256 * 1024
 _MAX_ENVELOPE_BYTES = 64 * 1024
@@ -96,12 +97,20 @@ class Service:
         async with opened:
             yield opened
 
+    async def get(self, path: str) -> object:
+        """A small JSON answer; raises what the service answers instead, and `Unavailable` when there is no answer."""
+        try:
+            async with self._session.get(self._url / path.lstrip("/"), timeout=_SMALL) as answer:
+                if answer.status != 200:
+                    raise await self.refusal(answer)
+                return await answer.json()
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise self._unreachable() from error
+
     async def health(self) -> UpstreamHealth:
         """What its `/health` says; `unreachable` when it says nothing."""
         try:
-            async with self._session.get(
-                self._url / "health", timeout=aiohttp.ClientTimeout(total=_HEALTH_SECONDS)
-            ) as answer:
+            async with self._session.get(self._url / "health", timeout=_SMALL) as answer:
                 told = await answer.json()
                 return UpstreamHealth(status=told["status"], engines=told["engines"], models=told["models"])
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError):

@@ -20,6 +20,10 @@ _PACE, _SLOWEST, _FASTEST = 175, 80, 450
 _STALL_SECONDS = 20.0
 
 
+# What others, Whisper among them, call these languages.
+_TAGS = {"cmn": "zh", "nb": "no"}
+
+
 class EspeakEngine:
     """A voice for each of its languages, by the language's name: `espeak/ru`."""
 
@@ -64,8 +68,9 @@ class EspeakEngine:
 
 
 def language_tag(name: str) -> str:
-    """espeak-ng's name of a language as a BCP 47 tag: `en-us` is `en-US`, and `en-gb-scotland` stays as it is long."""
+    """espeak-ng's name of a language as a BCP 47 tag: `en-us` is `en-US`, `cmn` is `zh`."""
     first, *rest = name.split("-")
+    first = _TAGS.get(first, first)
     return "-".join([first, *(part.upper() if len(part) == 2 else part for part in rest)])
 
 

@@ -1,6 +1,6 @@
 """`POST /api/tts`: text in, an audio file out while it is being made."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -8,31 +8,19 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from speech_core.codec.encode import encoder_for
-from speech_core.contracts.speech import ListedVoice, SampleRateHz, SpeechFormat, SpeechRequest, Speed, VoiceList
-from speech_core.errors import InvalidRequest, UnsupportedMediaType
+from speech_core.contracts.speech import SampleRateHz, SpeechFormat, SpeechRequest, Speed
+from speech_core.errors import UnsupportedMediaType
 from speech_core.service.app import invalid_request
 from speech_core.service.operations import Operation
 from speech_core.service.streaming import ClosingResponse, begun
-from speech_tts.lines import read_lines
+from speech_tts.lines import only, read_json, read_lines
 from speech_tts.pipeline import Pipeline, Speech
 
 # Text that is still being written may go on for as long as a book; it is never held.
 MAX_BODY_BYTES = 64 * 1024 * 1024
 OPERATION = Operation("tts", "/api/tts", MAX_BODY_BYTES, "text", "text_too_long")
-_MAX_JSON_BYTES = 256 * 1024
 
 router = APIRouter(tags=["speech"])
-
-
-@router.get("/v1/audio/voices")
-async def list_voices(request: Request) -> VoiceList:
-    """What `voice` may name, the default first; in the shape that Open WebUI reads."""
-    pipeline: Pipeline = request.state.pipeline
-    voices = [
-        ListedVoice(id=voice.id, name=voice.name, language=voice.language, engine=voice.engine)
-        for voice in pipeline.voices
-    ]
-    return VoiceList(voices=voices)
 
 
 class SpeechQuery(BaseModel):
@@ -65,7 +53,7 @@ async def create_speech(request: Request, query: Annotated[SpeechQuery, Query()]
     lines, asked = await _read(request, query, pipeline)
     speech = Speech(pipeline.voices.choose(asked.voice, asked.language), asked.speed)
     encoder = encoder_for(asked.format, speech.voice.format, sample_rate_hz=asked.sample_rate)
-    body = pipeline.encode(lines, speech, encoder, operation=OPERATION.name)
+    body = pipeline.encode(lines, pipeline.begin(speech, operation=OPERATION.name), encoder)
     return ClosingResponse(await begun(body), media_type=encoder.content_type)
 
 
@@ -78,23 +66,11 @@ async def _read(
     if content_type != "application/json":
         raise UnsupportedMediaType("send application/json, or text/plain for lines of text")
     asked = await _read_json(request)
-    text = pipeline.check_text(asked.text)
-
-    async def only() -> AsyncGenerator[str]:
-        yield text
-
-    return only(), asked
+    return only(pipeline.check_text(asked.text)), asked
 
 
 async def _read_json(request: Request) -> SpeechRequest:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > _MAX_JSON_BYTES:
-            raise OPERATION.too_large()
-    if not body:
-        raise InvalidRequest("the body is empty", code="missing_field")
     try:
-        return SpeechRequest.model_validate_json(bytes(body))
+        return SpeechRequest.model_validate_json(await read_json(request.stream()))
     except ValidationError as error:
         raise invalid_request(error.errors()[0]) from None

@@ -1,0 +1,1 @@
+"""Every way in but the socket."""

@@ -1,0 +1,108 @@
+"""`POST /v1/audio/speech`: OpenAI's API over the same pipeline (openai-python, `types/audio/speech_create_params`)."""
+
+import base64
+import json
+import math
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from speech_core.codec.encode import encoder_for
+from speech_core.contracts.speech import SpeechFormat, Speed
+from speech_core.errors import NotFound, UnsupportedMediaType
+from speech_core.service.app import invalid_request
+from speech_core.service.operations import Operation
+from speech_core.service.streaming import ClosingResponse, EventStream, begun
+from speech_tts.lines import only, read_json
+from speech_tts.pipeline import Pipeline, Speech
+from speech_tts.settings import TtsSettings
+
+_MAX_BODY_BYTES = 256 * 1024
+OPERATION = Operation("speech", "/v1/audio/speech", _MAX_BODY_BYTES, "input", "text_too_long")
+# OpenAI's pcm has this rate, and its clients rely on it.
+_PCM_RATE_HZ = 24_000
+# For `usage`, which has to be in tokens: about four letters of text, and a fiftieth of a second of sound.
+_LETTERS_A_TOKEN, _TOKENS_PER_SECOND = 4, 50
+
+router = APIRouter(tags=["openai"])
+
+
+class NamedVoice(BaseModel):
+    """A voice by its id."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+
+
+class CreateSpeech(BaseModel):
+    """The fields that are heeded; others that OpenAI's clients may send are accepted. *language* is ours."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    input: str
+    model: str | None = None
+    voice: str | NamedVoice | None = None
+    language: str | None = None
+    response_format: SpeechFormat = "mp3"
+    speed: Speed = 1.0
+    stream_format: Literal["audio", "sse"] = "audio"
+
+
+_BODY = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": CreateSpeech.model_json_schema()}}}
+}
+
+
+@router.post("/v1/audio/speech", response_class=Response, openapi_extra=_BODY)
+async def create_speech(request: Request) -> Response:
+    """OpenAI's: `input` is spoken and streamed; `stream_format=sse` sends it as events."""
+    pipeline: Pipeline = request.state.pipeline
+    asked = await _read(request)
+    text = pipeline.check_text(asked.input, param="input")
+    name = asked.voice.id if isinstance(asked.voice, NamedVoice) else asked.voice
+    engine = _engine_of(asked.model, pipeline, request.state.settings)
+    speech = Speech(pipeline.voices.choose(name, asked.language, engine=engine), asked.speed)
+    rate_hz = _PCM_RATE_HZ if asked.response_format == "pcm" else None
+    encoder = encoder_for(asked.response_format, speech.voice.format, sample_rate_hz=rate_hz)
+    talk = pipeline.begin(speech, operation=OPERATION.name)
+    sound = await begun(pipeline.encode(only(text), talk, encoder))
+    if asked.stream_format == "audio":
+        return ClosingResponse(sound, media_type=encoder.content_type)
+
+    async def events() -> AsyncGenerator[tuple[str, str]]:
+        async with aclosing(sound):
+            async for part in sound:
+                yield _event("speech.audio.delta", audio=base64.b64encode(part).decode())
+        heard, said = math.ceil(len(text) / _LETTERS_A_TOKEN), math.ceil(talk.audio_seconds * _TOKENS_PER_SECOND)
+        usage = {"input_tokens": heard, "output_tokens": said, "total_tokens": heard + said}
+        yield _event("speech.audio.done", usage=usage)
+
+    return EventStream(events())
+
+
+def _event(kind: str, **content: object) -> tuple[str, str]:
+    return kind, json.dumps({"type": kind, **content})
+
+
+async def _read(request: Request) -> CreateSpeech:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise UnsupportedMediaType("send application/json")
+    try:
+        return CreateSpeech.model_validate_json(await read_json(request.stream(), param="input"))
+    except ValidationError as error:
+        raise invalid_request(error.errors()[0]) from None
+
+
+def _engine_of(model: str | None, pipeline: Pipeline, settings: TtsSettings) -> str | None:
+    """The engine that *model* names, or none where it is one of OpenAI's names, which leave the choice open."""
+    engines = pipeline.voices.engines
+    if model is None or model in settings.model_aliases:
+        return None
+    if model in engines:
+        return model
+    known = ", ".join([*engines, *settings.model_aliases])
+    raise NotFound(f"there is no model `{model}`; there are {known}", code="unknown_model", param="model")
