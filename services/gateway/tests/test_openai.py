@@ -6,7 +6,9 @@ import pytest
 
 @pytest.mark.parametrize("path", ["/v1/audio/transcriptions", "/v1/audio/translations"])
 def test_a_form_arrives_as_it_was_sent(net, path) -> None:
-    answer = httpx.post(f"{net.url}{path}", files={"file": ("a.wav", b"audio")}, data={"model": "whisper-1"}, timeout=20)
+    answer = httpx.post(
+        f"{net.url}{path}", files={"file": ("a.wav", b"audio")}, data={"model": "whisper-1"}, timeout=20
+    )
 
     (request,), (body,) = net.asr.requests, net.asr.bodies
     assert answer.json() == {"bytes": len(body)}

@@ -7,6 +7,7 @@ import pytest
 
 from speech_core.audio import Pcm
 from speech_core.errors import Unavailable
+from speech_core.testing.tts_socket import opened, send, until
 from speech_tts.engines.espeak import EspeakEngine, language_tag
 from speech_tts.settings import TtsSettings
 
@@ -77,3 +78,20 @@ def test_voices_do_not_mix_when_several_speak(espeak) -> None:
 )
 def test_a_language_is_named_as_others_do(name, tag) -> None:
     assert language_tag(name) == tag
+
+
+def test_a_process_killed_in_the_middle_is_an_event_and_the_next_utterance_works(serve) -> None:
+    engine = EspeakEngine(TtsSettings())
+    with opened(serve(engine)) as socket:
+        send(socket, type="append", text="The first sentence. ", id="a", voice="espeak/en-us")
+        until(socket, "start")
+        assert socket.recv(timeout=10)
+        os.kill(engine._child._process.pid, signal.SIGKILL)
+        send(socket, type="append", text="The second sentence. ")
+        _, event = until(socket, "error")
+        send(socket, type="flush")
+        send(socket, text="Again.", id="b")
+        sound, end = until(socket, "end")
+
+    assert (event["id"], event["error"]["code"], end["id"]) == ("a", "engine_failed", "b")
+    assert len(sound) > 10_000
