@@ -1,7 +1,7 @@
 """Stand-ins of the two services, with gates, on real servers; and the gateway before them."""
 
 import json
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Event
@@ -195,6 +195,17 @@ class Net:
     @property
     def url(self) -> str:
         return self.gateway.url
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def make_asr() -> Callable[[], Fake]:
+    """A stand-in of asr for each call."""
+    return fake_asr
 
 
 @pytest.fixture

@@ -164,6 +164,15 @@ def test_a_service_that_comes_back_is_noticed_at_once(net) -> None:
     assert (gone.status_code, back.status_code) == (503, 200)
 
 
+def pump(source: socket.socket, target: socket.socket) -> None:
+    """Bytes one way, until either end has gone."""
+    try:
+        while part := source.recv(65536):
+            target.sendall(part)
+    except OSError:
+        return
+
+
 @contextmanager
 def forwarded(port: int, target: int) -> Iterator[None]:
     """One connection from *port* to *target*."""
@@ -172,9 +181,11 @@ def forwarded(port: int, target: int) -> Iterator[None]:
         def serve() -> None:
             here, _ = server.accept()
             with here, socket.create_connection(("127.0.0.1", target)) as there:
-                there.sendall(here.recv(65536))
-                while part := there.recv(65536):
-                    here.sendall(part)
+                back = threading.Thread(target=pump, args=(there, here), daemon=True)
+                back.start()
+                pump(here, there)
+                there.shutdown(socket.SHUT_RDWR)
+                back.join(10)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()

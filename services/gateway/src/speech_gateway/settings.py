@@ -18,6 +18,7 @@ class GatewaySettings(ServiceSettings):
     tts_url: str = Field(default="http://127.0.0.1:8082", pattern="^https?://")
     max_audio_bytes: int = Field(default=1 << 30, ge=1)
     max_sockets: int = Field(default=1_000, ge=1)
+    resolve_seconds: float = Field(default=5, gt=0, description="how often the services' names are resolved again")
     connect_seconds: float = Field(default=5, gt=0)
     # Longer than the longest recognition that asr allows itself: the service's own deadline speaks first.
     answer_seconds: float = Field(default=36_000, gt=0)

@@ -39,8 +39,8 @@ class LiveServer:
 class _Announcing(Server):
     """Says when it listens, so that nobody has to ask again and again."""
 
-    def __init__(self, app: FastAPI, shell: Shell) -> None:
-        super().__init__(config(app, host="127.0.0.1", port=0), shell)
+    def __init__(self, app: FastAPI, shell: Shell, *, host: str, port: int) -> None:
+        super().__init__(config(app, host=host, port=port), shell)
         self.ready = Event()
 
     async def main_loop(self) -> None:
@@ -49,10 +49,10 @@ class _Announcing(Server):
 
 
 @contextmanager
-def live_server(app: FastAPI) -> Generator[LiveServer]:
-    """Serve *app* (of `service.app.build`, or a plain one for a fake) on a free port of the loopback."""
+def live_server(app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> Generator[LiveServer]:
+    """Serve *app* (of `service.app.build`, or a plain one for a fake) on the loopback, by default on a free port."""
     shell: Shell = getattr(app.state, "shell", None) or shell_for("fake", ServiceSettings(grace_seconds=1), ())
-    server, stopped = _Announcing(app, shell), Event()
+    server, stopped = _Announcing(app, shell, host=host, port=port), Event()
 
     def serve() -> None:
         try:

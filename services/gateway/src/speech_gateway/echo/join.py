@@ -35,7 +35,7 @@ class Join:
     def __init__(self, upstreams: Upstreams, *, recognition: dict[str, str], speech: dict[str, str]) -> None:
         self._upstreams = upstreams
         self._recognition = f"/api/stt/bytes?{urlencode(recognition)}"
-        self._speech = f"/api/tts?{urlencode(speech)}"
+        self._speech = speech
         self._broken: SpeechError | None = None
 
     async def run(self, request: Request, body: AsyncGenerator[bytes] | None, hear: Heard, speak: "Speaker") -> None:
@@ -67,7 +67,7 @@ class Join:
         async with to_speaker, lines, anyio.create_task_group() as tasks:
             tasks.start_soon(self._hear, first, segments, to_speaker, hear)
             try:
-                await self._relay(_written(lines), headers, _transcript(first), speak)
+                await self._relay(_written(lines), headers, first, speak)
             except SpeechError as error:
                 failure = error
             tasks.cancel_scope.cancel()
@@ -75,14 +75,18 @@ class Join:
             raise cause
 
     async def _relay(
-        self, text: AsyncGenerator[bytes], headers: dict[str, str], transcript: str | None, speak: "Speaker"
+        self, text: AsyncGenerator[bytes], headers: dict[str, str], first: SegmentEvent, speak: "Speaker"
     ) -> None:
         tts = self._upstreams.tts
+        # Who names no voice hears one that speaks the language of the clip.
+        named = self._speech.keys() & {"voice", "language"}
+        heard = {"language": first.language} if first.language and not named else {}
+        path = f"/api/tts?{urlencode({**self._speech, **heard})}"
         headers = {**headers, "content-type": "text/plain; charset=utf-8"}
-        async with tts.request(self._speech, headers=headers, body=text) as answer:
+        async with tts.request(path, headers=headers, body=text) as answer:
             if answer.status != 200:
                 raise await tts.refusal(answer)
-            await speak.begin(answer.headers["content-type"], transcript)
+            await speak.begin(answer.headers["content-type"], _transcript(first))
             async with aclosing(tts.read(answer)) as parts:
                 async for part in parts:
                     await speak.say(part)

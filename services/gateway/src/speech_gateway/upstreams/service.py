@@ -1,7 +1,7 @@
 """One service behind the gateway: a request to it, its answer, its socket, its health."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -11,6 +11,8 @@ from yarl import URL
 from speech_core.contracts.health import UpstreamHealth
 from speech_core.contracts.tts_socket import SUBPROTOCOL
 from speech_core.errors import SpeechError, Unavailable, from_envelope
+from speech_gateway.upstreams.metrics import UpstreamMetrics
+from speech_gateway.upstreams.pool import Address, Pool
 
 # What the client library would add of its own; the caller's headers are the caller's.
 _NOT_OURS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
@@ -19,45 +21,103 @@ _SMALL = aiohttp.ClientTimeout(total=2.0)
 _PING_SECONDS = 20.0
 _MAX_FRAME_BYTES = 256 * 1024
 _MAX_ENVELOPE_BYTES = 64 * 1024
+# The one that was chosen, and another one.
+_TRIES = 2
+
+_Broken = (aiohttp.ClientError, TimeoutError, OSError)
+
+
+class _Body:
+    """A body on its way; *begun* when a part of it was asked for, and it cannot be sent again."""
+
+    def __init__(self, parts: AsyncIterable[bytes]) -> None:
+        self._parts = aiter(parts)
+        self.begun = False
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        self.begun = True
+        return await anext(self._parts)
 
 
 class Service:
-    """An upstream at *url*; *name* stands in messages."""
+    """An upstream behind *pool*; *name* stands in messages."""
 
-    def __init__(self, name: str, url: str, session: aiohttp.ClientSession, answer_seconds: float) -> None:
+    def __init__(
+        self, name: str, pool: Pool, session: aiohttp.ClientSession, answer_seconds: float, metrics: UpstreamMetrics
+    ) -> None:
         self.name = name
-        self._url = URL(url.rstrip("/"))
+        self._pool = pool
         self._session = session
-        self._timeout = aiohttp.ClientTimeout(total=answer_seconds)
+        self._timeout = aiohttp.ClientTimeout(total=answer_seconds, sock_connect=session.timeout.sock_connect)
+        self._metrics = metrics
 
     @asynccontextmanager
     async def request(
         self, path_and_query: str, *, headers: Mapping[str, str], body: AsyncIterable[bytes] | None
     ) -> AsyncGenerator[aiohttp.ClientResponse]:
         """
-        `POST` there; the answer may begin while *body* is still being sent.
+        `POST` to the least busy address; the answer may begin while *body* is still being sent.
 
-        Leaving the block early closes the connection, which is how the service learns that nobody listens. Raises
-        `Unavailable` (upstream_unreachable) when there is no answer.
+        The body waits until it is asked for (`100 Continue`): as long as nothing of it was sent, another address is
+        tried, once, when the first one is full or away. Leaving the block early closes the connection, which is how
+        the service learns that nobody listens. Raises `Unavailable` (upstream_unreachable) when there is no answer.
         """
+        sent = None if body is None else _Body(body)
+        tried: list[Address] = []
+        while (address := self._pool.choose(tried)) is not None:
+            tried.append(address)
+            with address.busy():
+                answer = await self._asked(address, path_and_query, headers, sent)
+                if answer is None or answer.status == 503:
+                    if self._may_go_on(sent, tried):
+                        self._metrics.retried(self.name)
+                        if answer is not None:
+                            _hang_up(answer)
+                        continue
+                    if answer is None:
+                        break
+                try:
+                    yield answer
+                finally:
+                    _hang_up(answer)
+                return
+        raise self._unreachable()
+
+    async def _asked(
+        self, address: Address, path_and_query: str, headers: Mapping[str, str], body: _Body | None
+    ) -> aiohttp.ClientResponse | None:
+        """The beginning of its answer; None when it cannot be reached, which is held against it."""
+        started_seconds = anyio.current_time()
         try:
-            answer = await self._session.post(
-                URL(f"{self._url}{path_and_query}", encoded=True),
-                headers=headers,
-                data=body,
-                skip_auto_headers=_NOT_OURS,
-                allow_redirects=False,
-                timeout=self._timeout,
-            )
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise self._unreachable() from error
-        try:
-            yield answer
-        finally:
-            # What is still on its way there is not worth sending.
-            if answer.connection is not None and answer.connection.transport is not None:
-                answer.connection.transport.abort()
-            answer.close()
+            answer = await self._post(address, path_and_query, headers, body)
+        except _Broken:
+            self._pool.failed(address)
+            self._metrics.answered(self.name, "unreachable", anyio.current_time() - started_seconds)
+            return None
+        address.succeeded()
+        outcome = "refused" if answer.status == 503 else "answered"
+        self._metrics.answered(self.name, outcome, anyio.current_time() - started_seconds)
+        return answer
+
+    async def _post(
+        self, address: Address, path_and_query: str, headers: Mapping[str, str], body: _Body | None
+    ) -> aiohttp.ClientResponse:
+        return await self._session.post(
+            URL(f"{str(address.url).rstrip('/')}{path_and_query}", encoded=True),
+            headers={**headers, "host": self._pool.url.authority},
+            data=body,
+            expect100=body is not None,
+            skip_auto_headers=_NOT_OURS,
+            allow_redirects=False,
+            timeout=self._timeout,
+        )
+
+    def _may_go_on(self, body: _Body | None, tried: list[Address]) -> bool:
+        """Whether another address may be asked the same."""
+        return len(tried) < _TRIES and not (body and body.begun) and self._pool.choose(tried) is not None
 
     async def read(self, answer: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
         """The body as it comes; raises `Unavailable` when it is cut."""
@@ -79,28 +139,42 @@ class Service:
 
     @asynccontextmanager
     async def socket(self, path: str, *, headers: Mapping[str, str]) -> AsyncGenerator[aiohttp.ClientWebSocketResponse]:
-        """A socket there; raises `Unavailable` when it cannot be had."""
-        try:
-            opened = await self._session.ws_connect(
-                self._url / path.lstrip("/"),
-                headers=headers,
-                protocols=(SUBPROTOCOL,),
-                heartbeat=_PING_SECONDS,
-                max_msg_size=_MAX_FRAME_BYTES,
-                compress=0,
-            )
-        except aiohttp.WSServerHandshakeError as error:
-            code = "draining" if error.status == 503 else "upstream_unreachable"
-            raise Unavailable(f"{self.name} takes no new socket", code=code) from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise self._unreachable() from error
-        async with opened:
-            yield opened
+        """A socket at one address, for as long as the block; raises `Unavailable` when it cannot be had."""
+        tried: list[Address] = []
+        failure: Unavailable | None = None
+        while len(tried) < _TRIES and (address := self._pool.choose(tried)) is not None:
+            tried.append(address)
+            with address.busy():
+                try:
+                    opened = await self._opened(address, path, headers)
+                except aiohttp.WSServerHandshakeError as error:
+                    code = "draining" if error.status == 503 else "upstream_unreachable"
+                    failure = Unavailable(f"{self.name} takes no new socket", code=code)
+                    continue
+                except _Broken:
+                    self._pool.failed(address)
+                    failure = self._unreachable()
+                    continue
+                address.succeeded()
+                async with opened:
+                    yield opened
+                return
+        raise failure or self._unreachable()
+
+    async def _opened(self, address: Address, path: str, headers: Mapping[str, str]) -> aiohttp.ClientWebSocketResponse:
+        return await self._session.ws_connect(
+            address.url / path.lstrip("/"),
+            headers={**headers, "host": self._pool.url.authority},
+            protocols=(SUBPROTOCOL,),
+            heartbeat=_PING_SECONDS,
+            max_msg_size=_MAX_FRAME_BYTES,
+            compress=0,
+        )
 
     async def get(self, path: str) -> object:
         """A small JSON answer; raises what the service answers instead, and `Unavailable` when there is no answer."""
         try:
-            async with self._session.get(self._url / path.lstrip("/"), timeout=_SMALL) as answer:
+            async with self._session.get(self._somewhere / path.lstrip("/"), timeout=_SMALL) as answer:
                 if answer.status != 200:
                     raise await self.refusal(answer)
                 return await answer.json()
@@ -110,14 +184,27 @@ class Service:
     async def health(self) -> UpstreamHealth:
         """What its `/health` says; `unreachable` when it says nothing."""
         try:
-            async with self._session.get(self._url / "health", timeout=_SMALL) as answer:
+            async with self._session.get(self._somewhere / "health", timeout=_SMALL) as answer:
                 told = await answer.json()
                 return UpstreamHealth(status=told["status"], engines=told["engines"], models=told["models"])
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError):
             return UpstreamHealth(status="unreachable")
 
+    @property
+    def _somewhere(self) -> URL:
+        address = self._pool.choose()
+        assert address is not None, "a pool has an address"
+        return address.url
+
     def _unreachable(self) -> Unavailable:
         return Unavailable(f"{self.name} cannot be reached", code="upstream_unreachable", retry_after_seconds=2.0)
+
+
+def _hang_up(answer: aiohttp.ClientResponse) -> None:
+    """What is still on its way there is not worth sending."""
+    if answer.connection is not None and answer.connection.transport is not None:
+        answer.connection.transport.abort()
+    answer.close()
 
 
 class Upstreams:
