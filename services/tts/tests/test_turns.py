@@ -39,6 +39,16 @@ async def test_as_many_as_there_are_run_at_once() -> None:
     assert (inside, most) == (0, 2)
 
 
+async def test_a_turn_that_is_held_for_long_is_seen() -> None:
+    turns = Turns(1)
+
+    async with turns.take(0):
+        held_seconds = turns.longest_seconds()
+
+    assert held_seconds > 0
+    assert turns.longest_seconds() == 0
+
+
 @pytest.mark.parametrize("is_let_in_first", [False, True])
 async def test_who_leaves_while_waiting_takes_no_turn_along(is_let_in_first) -> None:
     turns = Turns(1)

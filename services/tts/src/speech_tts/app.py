@@ -31,6 +31,7 @@ def create_app(settings: TtsSettings | None = None, *, engine: Engine | None = N
         engines = [engine] if engine else await to_thread.run_sync(_load, settings)
         try:
             pipeline = Pipeline(engines, settings, shell.metrics)
+            shell.stuck = pipeline.stuck
             shell.loaded = Loaded(pipeline.voices.engines, [pipeline.voices.default.id])
             yield {"pipeline": pipeline, "settings": settings}
         finally:

@@ -54,6 +54,10 @@ class Pipeline:
         self._metrics = metrics
         self._threads = CapacityLimiter(settings.seats)
 
+    def stuck(self) -> bool:
+        """Whether an engine has been at one phrase for longer than it may; any thread may ask."""
+        return any(turns.longest_seconds() > self._settings.synthesis_timeout_seconds for turns in self._turns.values())
+
     def check_text(self, text: str, *, param: str = "text") -> str:
         """Raises `TooLarge` (text_too_long) and `InvalidRequest` (empty_text)."""
         most = self._settings.max_text_characters

@@ -54,7 +54,9 @@ class TtsSettings(ServiceSettings):
     gtts_timeout_seconds: float = Field(default=10, gt=0, description="for Google to connect, and between its bytes")
     gtts_attempts: int = Field(default=3, ge=1)
     max_text_characters: int = Field(default=MAX_TEXT_CHARACTERS, ge=1)
-    synthesis_timeout_seconds: float = Field(default=600, gt=0)
+    synthesis_timeout_seconds: float = Field(
+        default=120, gt=0, description="for one phrase; after it /livez asks for a new process"
+    )
     max_sockets: int = Field(default=200, ge=1)
     queued_utterances: int = Field(default=16, ge=1, description="utterances that may wait on one socket")
     silent_writer_seconds: float = Field(

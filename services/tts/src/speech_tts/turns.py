@@ -1,6 +1,7 @@
 """Whose turn it is: the utterance that would fall silent first."""
 
 import heapq
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -20,14 +21,23 @@ class Turns:
         self._free = total
         self._waiting: list[tuple[float, int, anyio.Event]] = []
         self._numbers = count()
+        self._began_seconds: dict[int, float] = {}
+
+    def longest_seconds(self) -> float:
+        """How long a turn is held by now, the longest of all; any thread may ask."""
+        now_seconds = time.monotonic()
+        return max((now_seconds - began for began in list(self._began_seconds.values())), default=0.0)
 
     @asynccontextmanager
     async def take(self, due_seconds: float) -> AsyncGenerator[None]:
         """Hold a turn for the block."""
         await self._enter(due_seconds)
+        number = next(self._numbers)
+        self._began_seconds[number] = time.monotonic()
         try:
             yield
         finally:
+            del self._began_seconds[number]
             self._leave()
 
     async def _enter(self, due_seconds: float) -> None:

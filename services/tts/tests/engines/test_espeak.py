@@ -26,6 +26,7 @@ def say(engine: EspeakEngine, text: str, voice: str = "en-us", speed: float = 1.
 
 def test_every_language_has_a_voice(espeak) -> None:
     assert len(espeak.voices) > 100
+    assert next(iter(espeak.voices)) == "en-us"
     assert {"ru", "de", "fr-fr", "en-us", "cmn", "ar"} <= set(espeak.voices)
 
 

@@ -20,6 +20,7 @@ _PACE, _SLOWEST, _FASTEST = 175, 80, 450
 _STALL_SECONDS = 20.0
 
 
+_DEFAULT = "en-us"
 # What others, Whisper among them, call these languages.
 _TAGS = {"cmn": "zh", "nb": "no"}
 
@@ -35,9 +36,9 @@ class EspeakEngine:
         self._child: _Child | None = None
         child = self._running()
         sound = AudioFormat(child.rate_hz)
-        self.voices: Mapping[str, Voice] = {
-            name: Voice("espeak", name, language_tag(name), sound) for name in child.languages
-        }
+        # The first voice is the default.
+        names = sorted(child.languages, key=lambda name: name != _DEFAULT)
+        self.voices: Mapping[str, Voice] = {name: Voice("espeak", name, language_tag(name), sound) for name in names}
 
     def synthesize(self, text: str, *, voice: Voice, speed: float) -> Generator[Pcm]:
         wanted = _PACE * speed
