@@ -2,6 +2,7 @@
 
 import ast
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,12 @@ def test_no_file_that_was_committed_is_missing() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30)
 
     assert [name for name in listed.stdout.splitlines() if not (ROOT / name).exists()] == []
+
+
+def test_the_types_of_every_source_are_checked() -> None:
+    """A pattern that matches nothing would be a check that cannot fail."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    checked = [ROOT / folder for folder in settings["tool"]["pyright"]["include"]]
+
+    assert settings["tool"]["pyright"]["typeCheckingMode"] == "strict"
+    assert [path for path in sources() if not any(path.is_relative_to(folder) for folder in checked)] == []

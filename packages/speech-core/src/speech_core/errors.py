@@ -7,6 +7,9 @@ SpeechError                        500  server_error            internal_error
     - MethodNotAllowed             405                          method_not_allowed
     - TooLarge                     413                          audio_too_large, audio_too_long, text_too_long
     - UnsupportedMediaType         415                          unsupported_media_type
+  + Unauthenticated                401  authentication_error    missing_api_key, invalid_api_key
+  + PermissionDenied               403  permission_error        origin_not_allowed
+  + RateLimited                    429  rate_limit_error        too_many_requests, too_many_streams
   + RequestTimeout                 408  timeout_error           body_timeout
   + DeadlineExceeded               504  timeout_error           deadline_exceeded
   + Overloaded                     503  overloaded_error        queue_full
@@ -72,6 +75,31 @@ class TooLarge(InvalidRequest):
 class UnsupportedMediaType(InvalidRequest):
     status = 415
     code = "unsupported_media_type"
+
+
+class Unauthenticated(SpeechError):
+    """Nobody that we know."""
+
+    status = 401
+    type = "authentication_error"
+    code = "invalid_api_key"
+
+
+class PermissionDenied(SpeechError):
+    """Somebody who may not."""
+
+    status = 403
+    type = "permission_error"
+    code = "permission_denied"
+
+
+class RateLimited(SpeechError):
+    """The caller's own limit, however free we are."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "too_many_requests"
+    retry_after_seconds = 1.0
 
 
 class RequestTimeout(SpeechError):

@@ -28,6 +28,11 @@ class Lease:
         self._done_seconds = 0.0
 
     @property
+    def audio_seconds(self) -> float:
+        """As it is known by now."""
+        return self._audio_seconds
+
+    @property
     def remaining_seconds(self) -> float:
         return max(0.0, self._audio_seconds - self._done_seconds)
 

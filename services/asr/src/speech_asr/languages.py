@@ -14,7 +14,7 @@ pt portuguese|ro romanian|ru russian|sa sanskrit|sd sindhi|si sinhala|sk slovak|
 sq albanian|sr serbian|su sundanese|sv swedish|sw swahili|ta tamil|te telugu|tg tajik|th thai|tk turkmen|tl tagalog|
 tr turkish|tt tatar|uk ukrainian|ur urdu|uz uzbek|vi vietnamese|yi yiddish|yo yoruba|yue cantonese|zh chinese
 """
-NAMES = dict(row.strip().split(" ", 1) for row in _TABLE.replace("\n", "").split("|"))
+NAMES = {code: name for code, _, name in (row.strip().partition(" ") for row in _TABLE.replace("\n", "").split("|"))}
 _CODES = {name: code for code, name in NAMES.items()}
 
 

@@ -1,6 +1,7 @@
 """What was recognized, in the words of `POST /api/stt/bytes`."""
 
 from speech_asr import segments as values
+from speech_asr.backlog import Lease
 from speech_asr.hearing import Heard, Progress, Whole
 from speech_asr.vad import SAMPLE_RATE_HZ
 from speech_core.contracts import transcription as wire
@@ -60,6 +61,11 @@ def audio_headers(whole: Whole) -> dict[str, str]:
     """How much was heard, and what became of it."""
     parts = "; ".join(f"{kind}={seconds:.3f}" for kind, seconds in whole.coverage.seconds().items())
     return {"x-audio-seconds": f"{whole.duration_seconds:.3f}", "x-audio-coverage": parts}
+
+
+def stream_headers(lease: Lease) -> dict[str, str]:
+    """How long the audio is, as far as that is known when the first of it was recognized."""
+    return {"x-audio-seconds": f"{lease.audio_seconds:.3f}"}
 
 
 def _milliseconds(seconds: float) -> int:

@@ -8,10 +8,16 @@ from typing import Any
 import aiohttp
 import anyio
 from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from yarl import URL
 
 from speech_core.service.app import build
+from speech_core.service.settings import SettingsError
 from speech_core.service.shell import Shell, shell_for
+from speech_gateway.accounts import UsageMetrics
+from speech_gateway.door import LISTS, OPEN_PATHS, Doorman
+from speech_gateway.keys import KeyRing, KeysError
 from speech_gateway.routes import echo, lists, relay, socket
 from speech_gateway.settings import GatewaySettings
 from speech_gateway.upstreams.metrics import UpstreamMetrics
@@ -36,6 +42,23 @@ def create_app(settings: GatewaySettings | None = None, *, resolve: Resolve = re
     )
     shell = shell_for("gateway", settings, [operation.name for operation in operations])
     metrics = UpstreamMetrics(shell.metrics.registry, ["asr", "tts"])
+    keys = _keys(settings)
+    door = Middleware(
+        Doorman,
+        keys=keys,
+        usage=UsageMetrics(shell.metrics.registry),
+        metrics=shell.metrics,
+        operations={operation.path: operation.name for operation in operations},
+        origins=settings.cors_origins,
+        open_paths=OPEN_PATHS | LISTS if settings.open_lists else OPEN_PATHS,
+    )
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["*"],
+        expose_headers=["*"],
+    )
 
     @asynccontextmanager
     async def resources(shell: Shell) -> AsyncGenerator[Mapping[str, Any]]:
@@ -47,6 +70,8 @@ def create_app(settings: GatewaySettings | None = None, *, resolve: Resolve = re
             anyio.create_task_group() as tasks,
         ):
             asr, tts = (Service(name, pool, session, settings.answer_seconds, metrics) for name, pool in pools.items())
+            if keys:
+                tasks.start_soon(partial(keys.follow, every_seconds=settings.keys_seconds))
             for pool in pools.values():
                 tasks.start_soon(partial(pool.follow, resolve, every_seconds=settings.resolve_seconds))
             upstreams = Upstreams(asr, tts)
@@ -54,5 +79,22 @@ def create_app(settings: GatewaySettings | None = None, *, resolve: Resolve = re
             yield {"upstreams": upstreams, "settings": settings}
             tasks.cancel_scope.cancel()
 
-    routers = [relay.router, lists.router, echo.router, socket.router]
-    return build(shell=shell, operations=operations, routers=routers, resources=resources)
+    return build(
+        shell=shell,
+        operations=operations,
+        routers=[relay.router, lists.router, echo.router, socket.router],
+        resources=resources,
+        middleware=[cors, door] if settings.cors_origins else [door],
+    )
+
+
+def _keys(settings: GatewaySettings) -> KeyRing | None:
+    """Raises `SettingsError` when there is a file and it cannot be used."""
+    if settings.keys_file is None:
+        return None
+    if settings.key_secret is None:
+        raise SettingsError("keys_file (GATEWAY_KEYS_FILE) needs key_secret (GATEWAY_KEY_SECRET)")
+    try:
+        return KeyRing(settings.keys_file, settings.key_secret.get_secret_value())
+    except (KeysError, OSError) as error:
+        raise SettingsError(f"keys_file (GATEWAY_KEYS_FILE): {error}") from None

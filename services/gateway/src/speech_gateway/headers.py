@@ -8,8 +8,9 @@ _HOP_BY_HOP = frozenset(
         "transfer-encoding", "upgrade",
     }
 )  # fmt: skip
-# The connection's own on the way in, and what each server writes itself on the way out.
-_OWN_REQUEST = frozenset({"host", "expect", "x-request-id"})
+# On the way in, the connection's own, and the key, which opens the gateway and nothing else; on the way out, what each
+# server writes itself.
+_OWN_REQUEST = frozenset({"authorization", "host", "expect", "x-request-id"})
 _OWN_ANSWER = frozenset({"date", "server", "x-request-id"})
 
 

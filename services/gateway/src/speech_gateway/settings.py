@@ -1,6 +1,8 @@
 """What the gateway can be told."""
 
-from pydantic import Field
+from pathlib import Path
+
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from speech_core.service.settings import ServiceSettings
@@ -22,4 +24,9 @@ class GatewaySettings(ServiceSettings):
     connect_seconds: float = Field(default=5, gt=0)
     # Longer than the longest recognition that asr allows itself: the service's own deadline speaks first.
     answer_seconds: float = Field(default=36_000, gt=0)
+    keys_file: Path | None = Field(default=None, description="YAML of names and HMACs; without it nobody is asked")
+    key_secret: SecretStr | None = Field(default=None, description="the server key, under which the HMACs were made")
+    keys_seconds: float = Field(default=2, gt=0, description="how often the file of keys is looked at")
+    open_lists: bool = Field(default=False, description="whether models and voices are listed without a key")
+    cors_origins: tuple[str, ...] = Field(default=(), description="pages that may call from a browser; * for any")
     stalled_seconds: float = Field(default=30, gt=0, description="how long a listener may stop reading")

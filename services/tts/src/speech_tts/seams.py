@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from typing import Any
 
 from speech_core.audio import AudioFormat, Pcm
 
@@ -55,7 +56,7 @@ class Seams:
 
 def smoothed(phrase: Pcm) -> Pcm:
     """Without the silence at its ends, and faded; what is silent from end to end is left as it is."""
-    sound = AudioSegment(
+    sound: Any = AudioSegment(
         phrase.data, sample_width=2, frame_rate=phrase.format.sample_rate_hz, channels=phrase.format.channels
     )
     leading = int(detect_leading_silence(sound, _SILENT_DBFS, _STEP_MILLISECONDS))

@@ -56,6 +56,6 @@ def _pulled(graph: Graph) -> Iterator[bytes]:
     while True:
         try:
             part = graph.pull()
-        except (av.BlockingIOError, av.EOFError):
+        except (BlockingIOError, EOFError):  # PyAV's own are both
             return
         yield from_av(cast("av.AudioFrame", part))

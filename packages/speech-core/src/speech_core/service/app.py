@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 
 from speech_core import __version__
 from speech_core.contracts.health import Health
@@ -28,10 +29,15 @@ _HEARTBEAT_SECONDS = 1.0
 
 
 def build(
-    *, shell: Shell, operations: Sequence[Operation], routers: Sequence[APIRouter], resources: Resources
+    *,
+    shell: Shell,
+    operations: Sequence[Operation],
+    routers: Sequence[APIRouter],
+    resources: Resources,
+    middleware: Sequence[Middleware] = (),
 ) -> FastAPI:
     """
-    Put *routers* into the shell.
+    Put *routers* into the shell; *middleware* stands before the seats, the first one outermost.
 
     *resources* loads what the handlers need and yields it by name for `request.state`; the service is ready once it
     has been entered.
@@ -52,6 +58,7 @@ def build(
     app.state.shell = shell
     # The last one added is the outermost.
     app.add_middleware(Intake, shell=shell, operations=operations)
+    app.user_middleware[:0] = middleware
     app.add_middleware(RequestContext)
     app.add_exception_handler(SpeechError, _on_speech_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)

@@ -34,7 +34,7 @@ class Intake:
             await self._socket(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
-            await _refuse_socket(NotFound(f"there is no socket at {scope['path']}"), scope, send)
+            await refuse_socket(NotFound(f"there is no socket at {scope['path']}"), scope, send)
         elif scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in self.http:
             await self._request(self.http[scope["path"]], scope, receive, send)
         else:
@@ -47,7 +47,7 @@ class Intake:
             return
         self.shell.metrics.refused("draining")
         await receive()
-        await _refuse_socket(_draining(), scope, send)
+        await refuse_socket(_draining(), scope, send)
 
     async def _request(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
         with self.shell.metrics.track(operation.name) as tracked:
@@ -188,7 +188,8 @@ def _receiver(from_client: ObjectReceiveStream[Message]) -> Receive:
     return cast("Receive", receive)
 
 
-async def _refuse_socket(error: SpeechError, scope: Scope, send: Send) -> None:
+async def refuse_socket(error: SpeechError, scope: Scope, send: Send) -> None:
+    """By HTTP, before the upgrade, where the server can; else by closing."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1001})
         return

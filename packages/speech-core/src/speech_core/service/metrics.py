@@ -115,6 +115,11 @@ class Metrics:
     def audio(self, direction: Direction, kind: Kind, seconds: float) -> None:
         self._audio.labels(self._service, direction, kind).inc(seconds)
 
+    def refusals(self, *reasons: str) -> None:
+        """Reasons that a service has beside those that every one has."""
+        for reason in reasons:
+            self._refused.labels(self._service, reason)
+
     def refused(self, reason: str) -> None:
         self._refused.labels(self._service, reason).inc()
 

@@ -26,6 +26,7 @@ async def start(error: SpeechError, send: Send, *, close: bool) -> bytes:
         "content-length": str(len(body)),
         "x-content-type-options": "nosniff",
         **retry_headers(error),
+        **({"www-authenticate": "Bearer"} if error.status == 401 else {}),
         **({"connection": "close"} if close else {}),
     }
     raw = [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items()]

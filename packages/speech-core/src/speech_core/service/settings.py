@@ -98,4 +98,5 @@ def _first_line(error: ValidationError, prefix: str) -> str:
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"unknown setting `{name}`"
-    return f"{name} ({prefix}{name.upper()}): {first['msg']}, got {first['input']!r}"
+    given = "" if "secret" in name else f", got {first['input']!r}"
+    return f"{name} ({prefix}{name.upper()}): {first['msg']}{given}"

@@ -1,9 +1,9 @@
 """An answer that is made while it is sent: fails by status before its first byte, is closed with its caller."""
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import anyio
 from anyio import CancelScope
@@ -28,9 +28,9 @@ class ClosingResponse(StreamingResponse):
         try:
             await self.stream_response(send)
         finally:
-            if isinstance(self.body_iterator, AsyncGenerator):
+            if isinstance(body := cast("object", self.body_iterator), AsyncGenerator):
                 with CancelScope(shield=True):
-                    await self.body_iterator.aclose()
+                    await body.aclose()
 
 
 async def begun(parts: AsyncGenerator[T]) -> AsyncGenerator[T]:
@@ -58,8 +58,9 @@ class EventStream(ClosingResponse):
     every 15 s, so that no proxy takes the silence for the end.
     """
 
-    def __init__(self, events: AsyncGenerator[tuple[str, str]]) -> None:
-        super().__init__(_told(events), media_type="text/event-stream", headers={"cache-control": "no-store"})
+    def __init__(self, events: AsyncGenerator[tuple[str, str]], *, headers: Mapping[str, str] | None = None) -> None:
+        given = {"cache-control": "no-store", **(headers or {})}
+        super().__init__(_told(events), media_type="text/event-stream", headers=given)
 
     async def stream_response(self, send: Send) -> None:
         lock = anyio.Lock()

@@ -2,12 +2,12 @@
 
 # faster-whisper ships no types.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportPrivateUsage=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportPrivateUsage=false
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from ctranslate2 import Device, StorageView
@@ -50,7 +50,7 @@ class FasterWhisperEngine:
         )
         self._model = self._whisper.model
         self._tokenizer = cache(self._new_tokenizer)
-        self._suppressed = get_suppressed_tokens(self._tokenizer("en", "transcribe"), [-1])
+        self._suppressed = get_suppressed_tokens(self._tokenizer("en", "transcribe"), cast("Any", [-1]))
         self._warm_up()
 
     @property
@@ -152,18 +152,27 @@ class FasterWhisperEngine:
     def _spoken(self, attempt: WhisperAttempt, answer: Answer, row: Row) -> WhisperAttempt:
         """What follows an answer with words in it: its segments are kept, and the rest of the window is next."""
         tokenizer, offset_seconds = self._tokenizer_of(attempt.task), attempt.seek / FRAMES_PER_SECOND
-        parts, seek, whole = self._whisper._split_segments_by_timestamps(
-            tokenizer,
-            list(answer.tokens),
-            offset_seconds,
-            attempt.frames,
-            attempt.frames / FRAMES_PER_SECOND,
-            attempt.seek,
+        parts, seek, whole = cast(
+            "tuple[list[dict[str, Any]], int, bool]",
+            self._whisper._split_segments_by_timestamps(
+                tokenizer,
+                list(answer.tokens),
+                offset_seconds,
+                attempt.frames,
+                attempt.frames / FRAMES_PER_SECOND,
+                attempt.seek,
+            ),
         )
         last_seconds = attempt.last_speech_seconds
         if attempt.task.words:
             self._whisper.add_word_timestamps(
-                [parts], tokenizer, row(), attempt.frames, _PREPEND, _APPEND, last_speech_timestamp=last_seconds
+                cast("Any", [parts]),
+                tokenizer,
+                row(),
+                attempt.frames,
+                _PREPEND,
+                _APPEND,
+                last_speech_timestamp=last_seconds,
             )
             ends = [word["end"] for part in parts for word in part["words"]]
             if ends and ends[-1] > offset_seconds and not whole:

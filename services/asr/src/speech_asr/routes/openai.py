@@ -11,7 +11,7 @@ from speech_asr.hearing import Recording, last
 from speech_asr.languages import code_of
 from speech_asr.openai import TranscriptionForm, answer, read_form, stream
 from speech_asr.pipeline import Pipeline
-from speech_asr.render import audio_headers
+from speech_asr.render import audio_headers, stream_headers
 from speech_asr.settings import AsrSettings
 from speech_core.errors import NotFound
 from speech_core.service.operations import Operation
@@ -63,7 +63,7 @@ async def _recognize(request: Request, task: TaskName) -> Response:
     events = await begun(pipeline.recognize(form.file(request.stream()), recording, request.state.lease))
     (asked,) = read
     if asked.stream:
-        return EventStream(stream(events, asked))
+        return EventStream(stream(events, asked), headers=stream_headers(request.state.lease))
     whole = await last(events)
     content_type, body = answer(whole, asked, task=task)
     return Response(body, media_type=content_type, headers=audio_headers(whole))

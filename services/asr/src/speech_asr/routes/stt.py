@@ -61,7 +61,8 @@ async def transcribe(request: Request, query: Annotated[TranscriptionQuery, Quer
     recording = _recording(query, pipeline.engine.languages)
     events = pipeline.recognize(request.stream(), lambda: recording, request.state.lease)
     if "text/event-stream" in request.headers.get("accept", ""):
-        return EventStream(await begun(_told(events)))
+        told = await begun(_told(events))
+        return EventStream(told, headers=render.stream_headers(request.state.lease))
     done = await last(events)
     body = render.transcription(done).model_dump_json(exclude_none=True)
     return Response(body, media_type="application/json", headers=render.audio_headers(done))

@@ -16,6 +16,7 @@ from fastapi import Request
 
 from speech_core.contracts.transcription import SegmentEvent
 from speech_core.errors import InvalidRequest, SpeechError, Unavailable, from_envelope
+from speech_gateway.accounts import Account, NoAccount
 from speech_gateway.echo.events import EventReader
 from speech_gateway.upstreams.service import Upstreams
 
@@ -37,6 +38,7 @@ class Join:
         self._recognition = f"/api/stt/bytes?{urlencode(recognition)}"
         self._speech = speech
         self._broken: SpeechError | None = None
+        self._account: Account = NoAccount()
 
     async def run(self, request: Request, body: AsyncGenerator[bytes] | None, hear: Heard, speak: "Speaker") -> None:
         """Call *hear* with each segment, *speak* with the sound; raises the first error of either service."""
@@ -48,6 +50,8 @@ class Join:
         ) as answer:
             if answer.status != 200:
                 raise await asr.refusal(answer)
+            self._account = request.state.account
+            self._account.heard(float(answer.headers.get("x-audio-seconds", 0)))
             async with aclosing(self._segments(answer)) as segments:
                 first = await anext(segments, None)
                 if first is None:
@@ -105,6 +109,7 @@ class Join:
 
     async def _hand_on(self, segment: SegmentEvent, to_speaker: Lines, hear: Heard) -> None:
         await hear(segment)
+        self._account.spoke(len(segment.text))
         await to_speaker.send(" ".join(segment.text.split()))
 
     async def _segments(self, answer: aiohttp.ClientResponse) -> AsyncGenerator[SegmentEvent]:

@@ -1,6 +1,6 @@
 """`/api/tts`, `/api/stt/bytes` and OpenAI's `/v1/audio`: passed on, byte for byte."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
 
 import aiohttp
@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from speech_core.service.operations import Operation
 from speech_core.service.streaming import ClosingResponse
+from speech_gateway.accounts import Account
 from speech_gateway.headers import to_caller, to_upstream
 from speech_gateway.upstreams.service import Service, Upstreams
 
@@ -57,11 +58,30 @@ async def relay(request: Request, service: Service) -> Response:
             service.request(
                 f"{path}?{query}" if query else path,
                 headers=to_upstream(request.headers, request.state.request_id),
-                body=request.stream() if has_body(request) else None,
+                body=_counted(request) if has_body(request) else None,
             )
         )
+        _use(request.state.account, answer.headers)
         body = _passed_on(service, answer, stack.pop_all())
     return ClosingResponse(body, answer.status, to_caller(answer.headers))
+
+
+def _use(account: Account, headers: Mapping[str, str]) -> None:
+    """What the service says that it has heard, or is to speak."""
+    if seconds := headers.get("x-audio-seconds"):
+        account.heard(float(seconds))
+    if characters := headers.get("x-text-characters"):
+        account.spoke(int(characters))
+
+
+async def _counted(request: Request) -> AsyncGenerator[bytes]:
+    """The body as it is; of text that is still being written, each character is counted as it passes."""
+    account: Account = request.state.account
+    is_text = request.headers.get("content-type", "").startswith("text/plain")
+    async for part in request.stream():
+        if is_text:
+            account.spoke(len(part.decode(errors="ignore")))
+        yield part
 
 
 def has_body(request: Request) -> bool:

@@ -1,5 +1,8 @@
 """`WS /ws/tts`: passed on frame by frame; one loop from the caller, one to the caller."""
 
+import json
+from typing import Any, cast
+
 import aiohttp
 import anyio
 from anyio import CancelScope
@@ -12,6 +15,7 @@ from speech_core.contracts.transcription import ErrorBody
 from speech_core.errors import SpeechError, Unavailable, envelope, retry_headers
 from speech_core.service.operations import Operation
 from speech_core.service.shell import Shell
+from speech_gateway.accounts import Account
 from speech_gateway.settings import GatewaySettings
 from speech_gateway.upstreams.service import Upstreams
 
@@ -61,6 +65,7 @@ class _Passage:
         self._shell = shell
         self._stalled_seconds = stalled_seconds
         self._speaking = False
+        self._account: Account = here.state.account
 
     async def run(self) -> None:
         try:
@@ -79,6 +84,7 @@ class _Passage:
                 return
             try:
                 if message.get("text") is not None:
+                    self._account.spoke(_characters(message["text"]))
                     await self._there.send_str(message["text"])
                 else:
                     await self._there.send_bytes(message["bytes"])
@@ -124,3 +130,13 @@ class _Passage:
             await self._here.send_text(event.model_dump_json(exclude_none=True))
         await self._here.close(code)
         scope.cancel()
+
+
+def _characters(message: str) -> int:
+    """Of the text that is to be spoken; what is no message of ours has none."""
+    try:
+        told = json.loads(message)
+    except ValueError:
+        return 0
+    text = cast("dict[str, Any]", told).get("text") if isinstance(told, dict) else None
+    return len(text) if isinstance(text, str) else 0

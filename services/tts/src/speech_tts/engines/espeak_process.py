@@ -5,12 +5,15 @@ A JSON line on stdin asks for a piece; stdout answers with frames of a length (4
 an empty one at the end of the piece. The very first frame says what there is.
 """
 
+# espeakng_loader ships no types.
+# pyright: reportMissingTypeStubs=false
+
 import ctypes
 import json
 import struct
 import sys
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import IO
 
 import espeakng_loader
 
@@ -37,7 +40,7 @@ class _Voice(ctypes.Structure):
     )
 
 
-_Heard = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+_Heard = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
 
 def frame(content: bytes) -> bytes:
@@ -45,7 +48,7 @@ def frame(content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + content
 
 
-def read_frame(stream: BinaryIO) -> bytes | None:
+def read_frame(stream: IO[bytes]) -> bytes | None:
     """The content of the next frame; None when the other side has gone."""
     head = stream.read(4)
     if len(head) < 4:
@@ -74,7 +77,7 @@ def main() -> None:
         raise SystemExit("espeak-ng cannot be initialized")
 
     @_Heard
-    def heard(samples: "ctypes._Pointer[ctypes.c_short]", count: int, _: object) -> int:
+    def heard(samples: int | None, count: int, _: object) -> int:
         if samples and count:
             out.write(frame(ctypes.string_at(samples, 2 * count)))
         return 0

@@ -12,6 +12,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 from gtts import gTTS, gTTSError
 from gtts.lang import tts_langs
@@ -122,12 +123,12 @@ class _Again(Exception):
 
 def _told(error: gTTSError) -> Exception:
     """Google's answer, or its silence, in our words."""
-    status = None if error.rsp is None else error.rsp.status_code
-    match status:
-        case None:
-            return _Again(Unavailable("Google cannot be reached", code="upstream_unreachable"))
+    answer: Any = error.rsp
+    if answer is None:
+        return _Again(Unavailable("Google cannot be reached", code="upstream_unreachable"))
+    match answer.status_code:
         case 429:
-            wait = error.rsp.headers.get("retry-after", "")
+            wait = answer.headers.get("retry-after", "")
             seconds = float(wait) if wait.isdigit() else 60.0
             return Overloaded(
                 "Google refuses more requests from this address for now",
@@ -136,9 +137,9 @@ def _told(error: gTTSError) -> Exception:
             )
         case 200:
             return _Again(Unavailable("Google answered without sound", code="upstream_refused"))
-        case _ if status >= 500:
+        case status if status >= 500:
             return _Again(Unavailable(f"Google answered {status}", code="upstream_failed"))
-        case _:
+        case status:
             return Unavailable(f"Google refused this with {status}", code="upstream_refused")
 
 

@@ -70,8 +70,9 @@ async def create_speech(request: Request) -> Response:
     encoder = encoder_for(asked.response_format, speech.voice.format, sample_rate_hz=rate_hz)
     talk = pipeline.begin(speech, operation=OPERATION.name)
     sound = await begun(pipeline.encode(only(text), talk, encoder))
+    headers = {"x-text-characters": str(len(text))}
     if asked.stream_format == "audio":
-        return ClosingResponse(sound, media_type=encoder.content_type)
+        return ClosingResponse(sound, media_type=encoder.content_type, headers=headers)
 
     async def events() -> AsyncGenerator[tuple[str, str]]:
         async with aclosing(sound):
@@ -81,7 +82,7 @@ async def create_speech(request: Request) -> Response:
         usage = {"input_tokens": heard, "output_tokens": said, "total_tokens": heard + said}
         yield _event("speech.audio.done", usage=usage)
 
-    return EventStream(events())
+    return EventStream(events(), headers=headers)
 
 
 def _event(kind: str, **content: object) -> tuple[str, str]:

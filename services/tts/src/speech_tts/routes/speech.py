@@ -54,7 +54,8 @@ async def create_speech(request: Request, query: Annotated[SpeechQuery, Query()]
     speech = Speech(pipeline.voices.choose(asked.voice, asked.language), asked.speed)
     encoder = encoder_for(asked.format, speech.voice.format, sample_rate_hz=asked.sample_rate)
     body = pipeline.encode(lines, pipeline.begin(speech, operation=OPERATION.name), encoder)
-    return ClosingResponse(await begun(body), media_type=encoder.content_type)
+    headers = {"x-text-characters": str(len(asked.text))} if isinstance(asked, SpeechRequest) else None
+    return ClosingResponse(await begun(body), media_type=encoder.content_type, headers=headers)
 
 
 async def _read(

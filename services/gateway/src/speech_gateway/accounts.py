@@ -1,0 +1,123 @@
+"""What each key has used, and how much it may: requests, streams, seconds heard, characters spoken; in this process."""
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from speech_core.errors import RateLimited
+from speech_gateway.keys import KeyEntry
+
+_MINUTE_SECONDS, _DAY_SECONDS = 60.0, 86_400.0
+_STREAM_WAIT_SECONDS = 1.0
+
+
+class Account(Protocol):
+    """Told what a request has used, as far as that is known."""
+
+    def heard(self, audio_seconds: float) -> None: ...
+
+    def spoke(self, characters: int) -> None: ...
+
+
+class NoAccount:
+    """Where there are no keys, nobody is asked to count."""
+
+    def heard(self, audio_seconds: float) -> None:
+        """Not counted."""
+
+    def spoke(self, characters: int) -> None:
+        """Not counted."""
+
+
+class Bucket:
+    """An allowance of *size* that comes back evenly within *seconds*; what is known too late may overdraw it."""
+
+    def __init__(self, size: float, seconds: float, clock: Callable[[], float]) -> None:
+        self._size = size
+        self._rate = size / seconds
+        self._clock = clock
+        self._level = size
+        self._seen_seconds = clock()
+
+    def spend(self, amount: float) -> None:
+        self._fill()
+        self._level -= amount
+
+    def wait_seconds(self, amount: float) -> float:
+        """How long until *amount* is there; 0 when it is."""
+        self._fill()
+        return max(0.0, (min(amount, self._size) - self._level) / self._rate)
+
+    def _fill(self) -> None:
+        now_seconds = self._clock()
+        self._level = min(self._size, self._level + (now_seconds - self._seen_seconds) * self._rate)
+        self._seen_seconds = now_seconds
+
+
+class Usage:
+    """The account of one key; raises `RateLimited` for what is too much."""
+
+    def __init__(self, entry: KeyEntry, metrics: "UsageMetrics", clock: Callable[[], float] = time.monotonic) -> None:
+        self.entry = entry
+        self._metrics = metrics
+        self._streams = 0
+        self._requests = _bucket(entry.requests_per_minute, _MINUTE_SECONDS, clock)
+        self._audio = _bucket(entry.audio_seconds_per_day, _DAY_SECONDS, clock)
+        self._characters = _bucket(entry.characters_per_day, _DAY_SECONDS, clock)
+
+    @contextmanager
+    def request(self) -> Generator[None]:
+        """Let one request in, for as long as the block."""
+        self._check()
+        if self._requests:
+            self._requests.spend(1)
+        self._streams += 1
+        self._metrics.requests.labels(self.entry.name).inc()
+        try:
+            yield
+        finally:
+            self._streams -= 1
+
+    def heard(self, audio_seconds: float) -> None:
+        self._metrics.audio.labels(self.entry.name).inc(audio_seconds)
+        if self._audio:
+            self._audio.spend(audio_seconds)
+
+    def spoke(self, characters: int) -> None:
+        self._metrics.characters.labels(self.entry.name).inc(characters)
+        if self._characters:
+            self._characters.spend(characters)
+
+    def _check(self) -> None:
+        entry = self.entry
+        if entry.streams is not None and self._streams >= entry.streams:
+            raise RateLimited(
+                f"this key has {self._streams} requests in progress, as many as it may",
+                code="too_many_streams",
+                retry_after_seconds=_STREAM_WAIT_SECONDS,
+            )
+        for bucket, what in (
+            (self._requests, f"{entry.requests_per_minute} requests a minute"),
+            (self._audio, f"{entry.audio_seconds_per_day:g} s of audio a day" if self._audio else ""),
+            (self._characters, f"{entry.characters_per_day} characters a day"),
+        ):
+            if bucket and (wait_seconds := bucket.wait_seconds(1)):
+                raise RateLimited(f"this key has used its {what}", retry_after_seconds=wait_seconds)
+
+
+class UsageMetrics:
+    """What each key has used, by its name; the names are those of the file."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        key = ("key",)
+        self.requests = Counter("speech_key_requests", "Requests let in.", key, registry=registry)
+        self.audio = Counter("speech_key_audio_seconds", "Audio heard.", key, registry=registry)
+        self.characters = Counter("speech_key_characters", "Characters spoken.", key, registry=registry)
+        self.keys = Gauge("speech_keys", "Keys in force.", registry=registry)
+
+
+def _bucket(size: float | None, seconds: float, clock: Callable[[], float]) -> Bucket | None:
+    return None if size is None else Bucket(size, seconds, clock)

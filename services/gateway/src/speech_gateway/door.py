@@ -1,0 +1,113 @@
+"""Who may come in: keys, their limits, and where a browser's page is from; before a body is read. Pure ASGI."""
+
+from collections.abc import Collection, Mapping
+from contextlib import nullcontext
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from speech_core.errors import PermissionDenied, SpeechError, Unauthenticated
+from speech_core.service.intake import refuse_socket
+from speech_core.service.metrics import Metrics
+from speech_core.service.refusal import refuse
+from speech_gateway.accounts import NoAccount, Usage, UsageMetrics
+from speech_gateway.keys import KeyEntry, KeyRing
+
+# Probes, the page itself and its description; all that costs something is behind the door.
+OPEN_PATHS = frozenset({"/", "/health", "/docs", "/openapi.json"})
+LISTS = frozenset({"/v1/models", "/v1/audio/models", "/v1/audio/voices"})
+_REFUSALS = ("missing_api_key", "invalid_api_key", "too_many_requests", "too_many_streams", "origin_not_allowed")
+_SUBPROTOCOL = "bearer."
+
+
+class Doorman:
+    """
+    Asks for a key wherever *keys* are given, and counts what it uses in `request.state.account`.
+
+    *operations* are the names, by path, of what is counted; *origins* are the pages, beside our own, whose scripts may
+    open a socket.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        keys: KeyRing | None,
+        usage: UsageMetrics,
+        metrics: Metrics,
+        operations: Mapping[str, str],
+        origins: Collection[str] = (),
+        open_paths: Collection[str] = OPEN_PATHS,
+    ) -> None:
+        self._app = app
+        self._keys = keys
+        self._usage = usage
+        self._metrics = metrics
+        self._operations = operations
+        metrics.refusals(*_REFUSALS)
+        self._origins = origins
+        self._open_paths = open_paths
+        self._accounts: dict[str, Usage] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        try:
+            self._check_origin(scope)
+            account = self._account(scope)
+            scope.setdefault("state", {})["account"] = account or NoAccount()
+            admitted = account.request() if account else nullcontext()
+            with admitted:
+                await self._app(scope, receive, send)
+        except SpeechError as error:
+            # Only what is raised here: what comes from inside is answered inside.
+            self._count(scope["path"], error)
+            if scope["type"] == "websocket":
+                await receive()
+                await refuse_socket(error, scope, send)
+            else:
+                await refuse(error, scope, receive, send)
+
+    def _count(self, path: str, error: SpeechError) -> None:
+        self._metrics.refused(error.code)
+        if operation := self._operations.get(path):
+            with self._metrics.track(operation) as tracked:
+                tracked.outcome = "client_error"
+
+    def _account(self, scope: Scope) -> Usage | None:
+        if self._keys is None or scope["path"] in self._open_paths or scope.get("method") == "OPTIONS":
+            return None
+        key = _presented(scope)
+        if key is None:
+            raise Unauthenticated("send your key as `Authorization: Bearer KEY`", code="missing_api_key")
+        entry = self._keys.find(key)
+        if entry is None:
+            raise Unauthenticated("this key is not known", code="invalid_api_key")
+        return self._of(entry)
+
+    def _of(self, entry: KeyEntry) -> Usage:
+        """The account of the key's name; one whose limits have changed begins anew."""
+        account = self._accounts.get(entry.name)
+        if account is None or account.entry != entry:
+            account = self._accounts[entry.name] = Usage(entry, self._usage)
+        return account
+
+    def _check_origin(self, scope: Scope) -> None:
+        """A page of somebody else's must not open a socket with a browser's rights."""
+        headers = Headers(scope=scope)
+        origin = headers.get("origin")
+        if scope["type"] != "websocket" or origin is None or origin in self._origins or "*" in self._origins:
+            return
+        if urlsplit(origin).netloc != headers.get("host"):
+            raise PermissionDenied(f"pages of {origin} may not open a socket here", code="origin_not_allowed")
+
+
+def _presented(scope: Scope) -> str | None:
+    headers = Headers(scope=scope)
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and key.strip():
+        return key.strip()
+    offered: list[str] = scope.get("subprotocols", [])
+    return next((one.removeprefix(_SUBPROTOCOL) for one in offered if one.startswith(_SUBPROTOCOL)), None)

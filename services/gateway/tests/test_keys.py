@@ -1,0 +1,285 @@
+"""Keys and limits, by the gateway in front of the stand-ins."""
+
+import contextlib
+import json
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from speech_core.service.settings import SettingsError
+from speech_core.testing.live import live_server
+from speech_core.testing.waiting import wait_until
+from speech_gateway.app import create_app
+from speech_gateway.keys import KeyEntry, KeyRing, KeysError, digest_of, main, read
+from speech_gateway.settings import GatewaySettings
+
+SECRET = "the server's own"
+KEY = "ks-of-anna"
+
+
+def entry(name: str = "anna", key: str = KEY, **limits: object) -> dict[str, object]:
+    return {"name": name, "hmac": digest_of(key, SECRET), **limits}
+
+
+def write(path: Path, *entries: dict[str, object]) -> None:
+    path.write_text(yaml.safe_dump({"keys": list(entries)}), encoding="utf-8")
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    return tmp_path / "keys.yaml"
+
+
+@pytest.fixture
+def guarded(net, file) -> Generator[Callable[..., str]]:
+    """A gateway that wants a key; gives its address."""
+    with ExitStack() as servers:
+
+        def start(*entries: dict[str, object], **settings: object) -> str:
+            write(file, *(entries or (entry(),)))
+            chosen = {"keys_file": file, "key_secret": SECRET, "keys_seconds": 0.02, **settings}
+            app = create_app(GatewaySettings(asr_url=net.asr_live.url, tts_url=net.tts_live.url, **chosen))
+            return servers.enter_context(live_server(app)).url
+
+        yield start
+
+
+def post(url: str, path: str = "/api/stt/bytes", key: str | None = KEY, content=b"audio", **headers) -> httpx.Response:
+    sent = {"authorization": f"Bearer {key}", **headers} if key is not None else headers
+    return httpx.post(f"{url}{path}", content=content, headers=sent, timeout=20)
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, "missing_api_key"),
+        ({"authorization": "Basic YTpi"}, "missing_api_key"),
+        ({"authorization": "Bearer"}, "missing_api_key"),
+        ({"authorization": "Bearer wrong"}, "invalid_api_key"),
+        ({"authorization": "Bearer ключ".encode()}, "invalid_api_key"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/stt/bytes", "/api/tts", "/api/echo-bytes", "/v1/audio/speech", "/nowhere"])
+def test_without_a_key_nothing_passes(guarded, net, headers, code, path) -> None:
+    answer = httpx.post(f"{guarded()}{path}", content=b"audio", headers=headers)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, code)
+    assert answer.json()["error"]["type"] == "authentication_error"
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert net.asr.requests == net.tts.requests == []
+
+
+def test_a_large_body_is_not_read_before_the_refusal(guarded) -> None:
+    sent = []
+
+    def parts():
+        for _ in range(200):
+            sent.append(1)
+            yield b"a" * (1 << 20)
+
+    # The connection may be closed over what is left of it.
+    with contextlib.suppress(httpx.TransportError):
+        post(guarded(), key=None, content=parts())
+
+    assert len(sent) < 100
+
+
+def test_with_its_key_a_request_passes_as_it_is_but_for_the_key(guarded, net) -> None:
+    assert post(guarded()).json() == {"bytes": 5}
+    assert "authorization" not in net.asr.requests[0]["headers"]
+
+
+def test_what_costs_nothing_is_open(guarded) -> None:
+    url = guarded()
+
+    assert httpx.get(f"{url}/health").status_code in (200, 503)
+    assert httpx.get(f"{url}/openapi.json").status_code == 200
+    assert httpx.get(f"{url}/v1/models").status_code == 401
+
+
+def test_the_lists_can_be_opened(guarded) -> None:
+    assert httpx.get(f"{guarded(open_lists=True)}/v1/models").status_code == 200
+
+
+def test_a_socket_takes_its_key_as_a_header_or_as_a_subprotocol(guarded) -> None:
+    url = guarded().replace("http", "ws") + "/ws/tts"
+    with connect(url, additional_headers={"authorization": f"Bearer {KEY}"}) as socket:
+        socket.send("hello")
+        assert socket.recv(timeout=10) == "hello"
+    with connect(url, subprotocols=["speech.v1", f"bearer.{KEY}"]) as socket:
+        assert socket.subprotocol == "speech.v1"
+    for protocols in (["speech.v1"], ["speech.v1", "bearer.wrong"]):
+        with pytest.raises(InvalidStatus) as refused, connect(url, subprotocols=protocols):
+            pass
+        assert refused.value.response.status_code == 401
+        assert json.loads(refused.value.response.body)["error"]["type"] == "authentication_error"
+
+
+def test_a_key_has_so_many_requests_a_minute_and_others_are_not_touched(guarded) -> None:
+    url = guarded(entry(requests_per_minute=2), entry("boris", "ks-of-boris"))
+
+    answers = [post(url) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].json()["error"]["code"] == "too_many_requests"
+    assert 20 < int(answers[2].headers["retry-after"]) <= 30
+    assert post(url, key="ks-of-boris").status_code == 200
+
+
+def test_a_key_has_so_many_streams(guarded, net) -> None:
+    url = guarded(entry(streams=1))
+    net.asr.script.insert(0, "GATE")
+    with ThreadPoolExecutor(1) as callers:
+        first = callers.submit(post, url, accept="text/event-stream")
+        wait_until(lambda: net.asr.requests)
+        second = post(url)
+        net.asr.gate.set()
+        assert first.result().status_code == 200
+
+    assert (second.status_code, second.json()["error"]["code"]) == (429, "too_many_streams")
+    assert post(url).status_code == 200
+
+
+def test_a_key_has_so_many_seconds_of_audio_a_day(guarded) -> None:
+    url = guarded(entry(audio_seconds_per_day=3))
+
+    # The stand-in says that it has heard 1.5 s.
+    assert [post(url).status_code for _ in range(4)] == [200, 200, 429, 429]
+
+
+def test_a_key_has_so_many_characters_a_day(guarded) -> None:
+    url = guarded(entry(characters_per_day=10))
+    plain = {"content-type": "text/plain"}
+
+    assert post(url, "/api/tts", content="слово слово".encode(), **plain).status_code == 200
+    assert post(url, "/api/tts", content=b"a", **plain).json()["error"]["code"] == "too_many_requests"
+
+
+def test_what_is_spoken_over_a_socket_counts(guarded) -> None:
+    url = guarded(entry(characters_per_day=5))
+    with connect(url.replace("http", "ws") + "/ws/tts", subprotocols=["speech.v1", f"bearer.{KEY}"]) as socket:
+        socket.send('{"text": "seven letters"}')
+        socket.recv(timeout=10)
+
+    assert post(url).status_code == 429
+
+
+def test_the_file_is_read_again_when_it_changes(guarded, file) -> None:
+    url = guarded()
+    write(file, entry("boris", "ks-of-boris"))
+
+    wait_until(lambda: post(url, key="ks-of-boris").status_code == 200)
+    assert post(url).status_code == 401
+
+
+def test_a_file_that_breaks_changes_nothing(guarded, file, capsys) -> None:
+    url = guarded()
+    file.write_text("keys: [{", encoding="utf-8")
+
+    wait_until(lambda: "keys_not_read" in capsys.readouterr().out)
+    assert post(url).status_code == 200
+
+
+def test_usage_is_counted_by_the_name_of_the_key(net, file) -> None:
+    write(file, entry())
+    settings = {"keys_file": file, "key_secret": SECRET}
+    app = create_app(GatewaySettings(asr_url=net.asr_live.url, tts_url=net.tts_live.url, **settings))
+    with live_server(app) as live:
+        post(live.url)
+        post(live.url, key=None)
+
+    sample = app.state.shell.metrics.registry.get_sample_value
+    assert sample("speech_key_requests_total", {"key": "anna"}) == 1
+    assert sample("speech_key_audio_seconds_total", {"key": "anna"}) == 1.5
+    assert sample("speech_refused_total", {"service": "gateway", "reason": "missing_api_key"}) == 1
+    outcomes = {"service": "gateway", "operation": "stt"}
+    assert sample("speech_requests_total", {**outcomes, "outcome": "client_error"}) == 1
+    assert sample("speech_requests_total", {**outcomes, "outcome": "ok"}) == 1
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed", "status"),
+    [
+        ("https://elsewhere.example", (), 403),
+        ("null", (), 403),
+        ("https://mine.example", ("https://mine.example",), 101),
+        ("https://any.example", ("*",), 101),
+        (None, (), 101),
+    ],
+)
+def test_a_page_of_somebody_else_may_not_open_a_socket(net, origin, allowed, status) -> None:
+    settings = GatewaySettings(asr_url=net.asr_live.url, tts_url=net.tts_live.url, cors_origins=allowed)
+    with live_server(create_app(settings)) as live:
+        try:
+            with connect(f"{live.ws_url}/ws/tts", origin=origin):
+                answered = 101
+        except InvalidStatus as refused:
+            answered = refused.response.status_code
+
+    assert answered == status
+
+
+def test_our_own_page_may_open_a_socket(net) -> None:
+    with connect(f"{net.gateway.ws_url}/ws/tts", origin=net.url) as socket:
+        socket.send("hello")
+        assert socket.recv(timeout=10) == "hello"
+
+
+def test_pages_that_may_call_are_told_so(net) -> None:
+    settings = GatewaySettings(
+        asr_url=net.asr_live.url, tts_url=net.tts_live.url, cors_origins=("https://mine.example",)
+    )
+    asking = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+    with live_server(create_app(settings)) as live:
+        mine, other = (
+            httpx.options(f"{live.url}/api/tts", headers={"origin": origin, **asking})
+            for origin in ("https://mine.example", "https://elsewhere.example")
+        )
+
+    assert mine.headers["access-control-allow-origin"] == "https://mine.example"
+    assert "access-control-allow-origin" not in other.headers
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "there is no file"),
+        (b"keys: [{", "is no YAML"),
+        (b"[]", "all of it"),
+        (b"keys: [{name: a}]", "keys.0.hmac"),
+        (b"keys: [{name: 'a b', hmac: ''}]", "keys.0.name"),
+    ],
+)
+def test_a_bad_file_says_where(tmp_path, content, message) -> None:
+    with pytest.raises(KeysError, match=message):
+        read(tmp_path / "keys.yaml", content)
+
+
+def test_a_name_stands_there_once(tmp_path) -> None:
+    content = yaml.safe_dump({"keys": [entry(), entry(key="other")]}).encode()
+
+    with pytest.raises(KeysError, match="twice"):
+        read(tmp_path / "keys.yaml", content)
+
+
+@pytest.mark.parametrize("given", [{"keys_file": "nowhere.yaml", "key_secret": SECRET}, {"keys_file": "keys.yaml"}])
+def test_keys_that_cannot_be_had_stop_the_gateway(given) -> None:
+    with pytest.raises(SettingsError, match="keys_file"):
+        create_app(GatewaySettings(**given))
+
+
+def test_a_key_is_made_and_opens(capsys, file) -> None:
+    main("anna", SECRET)
+
+    made = capsys.readouterr()
+    key = made.err.split()[-1]
+    file.write_text("keys:\n" + made.out, encoding="utf-8")
+    assert KeyRing(file, SECRET).find(key) == KeyEntry(name="anna", hmac=digest_of(key, SECRET))
+    assert key not in made.out
