@@ -143,6 +143,19 @@ def start_fakes() -> Generator[Callable[..., Stack]]:
         )
 
 
+@pytest.fixture(name="free_port")
+def free_port_fixture() -> Callable[[], int]:
+    """A port for a test's own listener."""
+    return free_port
+
+
+@pytest.fixture
+def start_stack(models: None) -> Generator[Callable[..., Stack]]:
+    """The real engines, with settings of the test's own."""
+    with ExitStack() as cleanup:
+        yield lambda **settings: cleanup.enter_context(running_stack(**settings))
+
+
 @pytest.fixture(scope="session")
 def clip() -> bytes:
     """A few seconds of human speech in the public domain."""

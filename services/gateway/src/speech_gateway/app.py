@@ -1,8 +1,10 @@
 """Wiring, and nothing but wiring."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import aiohttp
@@ -18,7 +20,7 @@ from speech_core.service.shell import Shell, shell_for
 from speech_gateway.accounts import UsageMetrics
 from speech_gateway.door import LISTS, OPEN_PATHS, Doorman
 from speech_gateway.keys import KeyRing, KeysError
-from speech_gateway.routes import echo, lists, relay, socket
+from speech_gateway.routes import echo, lists, page, relay, socket
 from speech_gateway.settings import GatewaySettings
 from speech_gateway.upstreams.metrics import UpstreamMetrics
 from speech_gateway.upstreams.pool import Pool, Resolve, resolved
@@ -31,6 +33,7 @@ _IDLE_SECONDS = 30
 def create_app(settings: GatewaySettings | None = None, *, resolve: Resolve = resolved) -> FastAPI:
     """Build the gateway; a test brings addresses of its own."""
     settings = settings or GatewaySettings()
+    listener = _listener() if settings.wyoming_port is not None else None
     operations = (
         relay.TTS,
         relay.SPEECH,
@@ -39,6 +42,7 @@ def create_app(settings: GatewaySettings | None = None, *, resolve: Resolve = re
         relay.stt(settings.max_audio_bytes),
         echo.operation(settings.max_audio_bytes),
         socket.OPERATION,
+        *(listener.OPERATIONS if listener else ()),
     )
     shell = shell_for("gateway", settings, [operation.name for operation in operations])
     metrics = UpstreamMetrics(shell.metrics.registry, ["asr", "tts"])
@@ -76,16 +80,27 @@ def create_app(settings: GatewaySettings | None = None, *, resolve: Resolve = re
                 tasks.start_soon(partial(pool.follow, resolve, every_seconds=settings.resolve_seconds))
             upstreams = Upstreams(asr, tts)
             shell.upstreams = upstreams.health
-            yield {"upstreams": upstreams, "settings": settings}
+            async with listener.listening(upstreams, shell, settings) if listener else nullcontext():
+                yield {"upstreams": upstreams, "settings": settings}
             tasks.cancel_scope.cancel()
 
-    return build(
+    app = build(
         shell=shell,
         operations=operations,
-        routers=[relay.router, lists.router, echo.router, socket.router],
+        routers=[relay.router, lists.router, echo.router, socket.router, page.router],
         resources=resources,
         middleware=[cors, door] if settings.cors_origins else [door],
     )
+    app.mount("/playground", page.files)
+    return app
+
+
+def _listener() -> ModuleType:
+    """The listener for Home Assistant; raises `SettingsError` without its extra."""
+    try:
+        return import_module("speech_gateway.homeassistant")
+    except ImportError as error:
+        raise SettingsError(f"wyoming_port (GATEWAY_WYOMING_PORT) needs the extra wyoming: {error}") from None
 
 
 def _keys(settings: GatewaySettings) -> KeyRing | None:

@@ -16,6 +16,7 @@ from speech_gateway.keys import KeyEntry, KeyRing
 
 # Probes, the page itself and its description; all that costs something is behind the door.
 OPEN_PATHS = frozenset({"/", "/health", "/docs", "/openapi.json"})
+_PAGE = "/playground/"
 LISTS = frozenset({"/v1/models", "/v1/audio/models", "/v1/audio/voices"})
 _REFUSALS = ("missing_api_key", "invalid_api_key", "too_many_requests", "too_many_streams", "origin_not_allowed")
 _SUBPROTOCOL = "bearer."
@@ -77,7 +78,7 @@ class Doorman:
                 tracked.outcome = "client_error"
 
     def _account(self, scope: Scope) -> Usage | None:
-        if self._keys is None or scope["path"] in self._open_paths or scope.get("method") == "OPTIONS":
+        if self._keys is None or self._is_open(scope["path"]) or scope.get("method") == "OPTIONS":
             return None
         key = _presented(scope)
         if key is None:
@@ -86,6 +87,9 @@ class Doorman:
         if entry is None:
             raise Unauthenticated("this key is not known", code="invalid_api_key")
         return self._of(entry)
+
+    def _is_open(self, path: str) -> bool:
+        return path in self._open_paths or path.startswith(_PAGE)
 
     def _of(self, entry: KeyEntry) -> Usage:
         """The account of the key's name; one whose limits have changed begins anew."""

@@ -24,6 +24,9 @@ class GatewaySettings(ServiceSettings):
     connect_seconds: float = Field(default=5, gt=0)
     # Longer than the longest recognition that asr allows itself: the service's own deadline speaks first.
     answer_seconds: float = Field(default=36_000, gt=0)
+    wyoming_port: int | None = Field(
+        default=None, ge=0, le=65_535, description="where Home Assistant may connect; it asks for no key"
+    )
     keys_file: Path | None = Field(default=None, description="YAML of names and HMACs; without it nobody is asked")
     key_secret: SecretStr | None = Field(default=None, description="the server key, under which the HMACs were made")
     keys_seconds: float = Field(default=2, gt=0, description="how often the file of keys is looked at")

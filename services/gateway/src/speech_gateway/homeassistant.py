@@ -1,0 +1,265 @@
+"""
+A TCP listener for Home Assistant: its protocol is Wyoming (recognition, and synthesis while the text is written).
+
+It asks for no key, since the protocol has none: it listens only where a port is set.
+"""
+
+import asyncio
+import json
+import warnings
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, cast
+from uuid import uuid4
+
+import aiohttp
+import anyio
+import structlog
+
+from speech_core import __version__
+from speech_core.contracts.models import ModelList, VoiceList
+from speech_core.errors import InvalidRequest, SpeechError, Unavailable
+from speech_core.service.metrics import outcome_of
+from speech_core.service.operations import Operation
+from speech_core.service.shell import Shell
+from speech_gateway.settings import GatewaySettings
+from speech_gateway.upstreams.service import Upstreams
+
+with warnings.catch_warnings():
+    # It prefers a module that leaves the standard library, and has its own where that has gone.
+    warnings.simplefilter("ignore")
+    from wyoming.asr import Transcribe, Transcript
+    from wyoming.audio import AudioChunk, AudioStart, AudioStop
+    from wyoming.error import Error
+    from wyoming.event import Event, async_read_event, async_write_event
+    from wyoming.info import AsrModel, AsrProgram, Attribution, Describe, Info, TtsProgram, TtsVoice
+    from wyoming.ping import Ping, Pong
+    from wyoming.tts import (
+        Synthesize,
+        SynthesizeChunk,
+        SynthesizeStart,
+        SynthesizeStop,
+        SynthesizeStopped,
+        SynthesizeVoice,
+    )
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+OPERATIONS = RECOGNITION, SYNTHESIS = Operation("wyoming_asr", ""), Operation("wyoming_tts", "")
+
+_US = Attribution("kubespeech", "https://github.com/kubespeech/kubespeech")
+_SAMPLE_FORMATS = {1: "u8", 2: "s16le", 3: "s24le", 4: "s32le"}
+# A chunk is a tenth of a second; what claims more is no client of ours.
+_MOST_BYTES = 1 << 20
+_IDLE_SECONDS = 600.0
+_MOST_CONNECTIONS = 100
+
+
+@asynccontextmanager
+async def listening(upstreams: Upstreams, shell: Shell, settings: GatewaySettings) -> AsyncGenerator[None]:
+    """Serve at the port of the settings while the block runs."""
+    inside = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal inside
+        inside += 1
+        try:
+            if inside <= _MOST_CONNECTIONS:
+                await _Conversation(upstreams, shell, reader, writer).run()
+        finally:
+            inside -= 1
+            writer.close()
+
+    async with await asyncio.start_server(serve, settings.host, settings.wyoming_port):
+        yield
+
+
+class _Bounded:
+    """A reader that refuses what is too large, and whoever says nothing for long."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+
+    async def readline(self) -> bytes:
+        with anyio.move_on_after(_IDLE_SECONDS):
+            return await self._reader.readline()
+        return b""
+
+    async def readexactly(self, size: int) -> bytes:
+        if not 0 <= size <= _MOST_BYTES:
+            raise ValueError(f"{size} bytes are more than {_MOST_BYTES}")
+        with anyio.move_on_after(_IDLE_SECONDS):
+            return await self._reader.readexactly(size)
+        raise ValueError("the rest of the event does not come")
+
+
+class _Conversation:
+    """One connection: events in, events out, one thing after the other."""
+
+    def __init__(
+        self, upstreams: Upstreams, shell: Shell, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._upstreams = upstreams
+        self._shell = shell
+        self._reader = _Bounded(reader)
+        self._writer = writer
+        self._language: str | None = None
+        self._left = False
+
+    async def run(self) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            while (event := await self._next()) is not None:
+                await self._answer(event)
+
+    async def _next(self) -> Event | None:
+        try:
+            return await async_read_event(cast("asyncio.StreamReader", self._reader))
+        except (LookupError, TypeError, AttributeError):  # JSON that is no event
+            return None
+
+    async def _say(self, event: Event) -> None:
+        await async_write_event(event, self._writer)
+
+    async def _answer(self, event: Event) -> None:
+        if Describe.is_type(event.type):
+            await self._say((await self._info()).event())
+        elif Ping.is_type(event.type):
+            await self._say(Pong(text=Ping.from_event(event).text).event())
+        elif Transcribe.is_type(event.type):
+            self._language = Transcribe.from_event(event).language
+        elif AudioStart.is_type(event.type):
+            await self._counted(RECOGNITION, lambda: self._transcribe(AudioStart.from_event(event)))
+        elif Synthesize.is_type(event.type):
+            asked = Synthesize.from_event(event)
+            message = {"text": asked.text, **_voice(asked.voice)}
+            await self._counted(SYNTHESIS, lambda: self._synthesize([message], written=False))
+        elif SynthesizeStart.is_type(event.type):
+            how = _voice(SynthesizeStart.from_event(event).voice)
+            first = {"type": "append", "text": "", **how}
+            await self._counted(SYNTHESIS, lambda: self._synthesize([first], written=True))
+            await self._say(SynthesizeStopped().event())
+
+    async def _counted(self, operation: Operation, work: Callable[[], Awaitable[None]]) -> None:
+        """One request, which ends with its answer or with an error that the client is told."""
+        with self._shell.metrics.track(operation.name) as tracked, self._shell.drain.enter():
+            try:
+                await work()
+            except SpeechError as error:
+                tracked.outcome = outcome_of(error.status)
+                await self._say(Error(text=error.message, code=error.code).event())
+            except (OSError, asyncio.IncompleteReadError):
+                tracked.outcome = "cancelled"
+                raise
+
+    async def _transcribe(self, start: AudioStart) -> None:
+        if start.width not in _SAMPLE_FORMATS:
+            raise InvalidRequest(f"samples of {start.width} bytes are not known", code="unsupported_format")
+        form = f"sr={start.rate}&ch={start.channels}&fmt={_SAMPLE_FORMATS[start.width]}"
+        language = f"&lang={self._language}" if self._language else ""
+        asr = self._upstreams.asr
+        async with asr.request(
+            f"/api/stt/bytes?{form}{language}", headers={"x-request-id": uuid4().hex}, body=self._sound()
+        ) as answer:
+            if answer.status != 200:
+                raise await asr.refusal(answer)
+            told = json.loads(b"".join([part async for part in asr.read(answer)]))
+        await self._say(Transcript(text=told["text"], language=told.get("language")).event())
+
+    async def _sound(self) -> AsyncGenerator[bytes]:
+        """The samples up to their end."""
+        while (event := await self._next()) is not None and not AudioStop.is_type(event.type):
+            if AudioChunk.is_type(event.type) and event.payload:
+                yield event.payload
+        if event is None:
+            raise ConnectionError("the caller has left")
+
+    async def _synthesize(self, messages: list[dict[str, Any]], *, written: bool) -> None:
+        """Speak *messages*; with *written*, what the client goes on to write as well, which is read to its end."""
+        failure: Exception | None = None
+        async with self._upstreams.tts.socket("/ws/tts", headers={"x-request-id": uuid4().hex}) as there:
+            for message in messages:
+                await there.send_json(message)
+            async with anyio.create_task_group() as tasks:
+                if written:
+                    tasks.start_soon(self._write, there, tasks.cancel_scope)
+                try:
+                    await self._speak(there)
+                except SpeechError as error:
+                    failure = error
+                except OSError as error:
+                    failure = error
+                    tasks.cancel_scope.cancel()
+        if self._left:
+            raise ConnectionError("the caller has left")
+        if failure is not None:
+            raise failure
+
+    async def _write(self, there: aiohttp.ClientWebSocketResponse, scope: anyio.CancelScope) -> None:
+        """Chunks of text on their way, up to the stop; the whole text, which is sent beside them, is not needed."""
+        with suppress(aiohttp.ClientError, OSError):  # the other loop sees why
+            while (event := await self._next()) is not None and not SynthesizeStop.is_type(event.type):
+                if SynthesizeChunk.is_type(event.type) and not there.closed:
+                    await there.send_json({"type": "append", "text": SynthesizeChunk.from_event(event).text})
+            if event is None:
+                self._left = True
+                scope.cancel()
+            elif not there.closed:
+                await there.send_json({"type": "flush"})
+
+    async def _speak(self, there: aiohttp.ClientWebSocketResponse) -> None:
+        """The frames of one utterance."""
+        rate = 0
+        async for message in there:
+            if message.type is aiohttp.WSMsgType.BINARY:
+                await self._say(AudioChunk(rate, 2, 1, message.data).event())
+                continue
+            told = json.loads(message.data)
+            match told["type"]:
+                case "start":
+                    rate = told["sample_rate"]
+                    await self._say(AudioStart(rate, 2, 1).event())
+                case "end":
+                    await self._say(AudioStop().event())
+                    return
+                case "error":
+                    raise Unavailable(told["error"]["message"], code=told["error"]["code"])
+                case _:
+                    continue
+        raise Unavailable("tts broke off in the middle", code="upstream_unreachable")
+
+    async def _info(self) -> Info:
+        """What both services have; of one that cannot be reached, nothing."""
+        models: list[str] = []
+        voices = VoiceList(voices=[])
+        with suppress(SpeechError):
+            models = [one.id for one in ModelList.model_validate(await self._upstreams.asr.get("/v1/models")).data]
+        with suppress(SpeechError):
+            voices = VoiceList.model_validate(await self._upstreams.tts.get("/v1/audio/voices"))
+        return Info(
+            asr=[AsrProgram("kubespeech", _US, True, "Whisper", __version__, [_model(name) for name in models[:1]])],
+            tts=[
+                TtsProgram(
+                    "kubespeech", _US, True, "Piper and others", __version__,
+                    [TtsVoice(voice.id, _US, True, voice.name, None, [voice.language]) for voice in voices.voices],
+                    supports_synthesize_streaming=True,
+                )
+            ],
+        )  # fmt: skip
+
+
+def _model(name: str) -> AsrModel:
+    return AsrModel(name, _US, True, name, None, _LANGUAGES)
+
+
+def _voice(asked: SynthesizeVoice | None) -> dict[str, str]:
+    if asked is None:
+        return {}
+    named = {"voice": asked.name, "language": asked.language}
+    return {name: value for name, value in named.items() if value}
+
+
+# Whisper's, which the client wants to show.
+_LANGUAGES = (
+    "af ar az be bg bs ca cs cy da de el en es et fa fi fr gl he hi hr hu hy id is it ja kk kn ko lt lv mi mk mr ms ne "
+    "nl no pl pt ro ru sk sl sr sv sw ta th tl tr uk ur vi zh"
+).split()
