@@ -1,0 +1,71 @@
+"""The pictures of the documentation, from the figures in `bench/results`."""
+
+import json
+import statistics
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib import pyplot
+
+_RESULTS = Path(__file__).with_name("results")
+_IMAGES = Path(__file__).parents[1] / "docs/images"
+_NAMES = {
+    "reference": "faster-whisper, transcribe",
+    "batched": "faster-whisper, BatchedInferencePipeline",
+    "http": "this service",
+    "engine": "engine in process",
+    "socket": "this service",
+    "Piper's server": "Piper's own server",
+}
+_COLORS = {"http": "#3457d5", "socket": "#3457d5", "reference": "#9aa3b5", "batched": "#c7a24a"}
+
+
+def _rows(*names: str) -> list[dict]:
+    return [row for name in names for row in json.loads((_RESULTS / name).read_text(encoding="utf-8"))]
+
+
+def recognition() -> None:
+    """Throughput by the number of callers, beside what a user would call instead."""
+    rows = _rows("recognition-1-4-callers.json", "recognition-8-callers.json", "recognition-16-32-callers.json")
+    figure, axes = pyplot.subplots(figsize=(7, 3.6), layout="constrained")
+    for way in ("reference", "batched", "http"):
+        points = sorted(
+            (row["concurrency"], [one["throughput"] for one in row["rounds"]]) for row in rows if row["way"] == way
+        )
+        middle = [statistics.median(values) for _, values in points]
+        around = [
+            [median - min(values) for median, (_, values) in zip(middle, points, strict=True)],
+            [max(values) - median for median, (_, values) in zip(middle, points, strict=True)],
+        ]
+        axes.errorbar(
+            [str(callers) for callers, _ in points], middle, around,
+            marker="o", capsize=3, label=_NAMES[way], color=_COLORS[way],
+        )  # fmt: skip
+    axes.set(xlabel="callers", ylabel="audio seconds a second", ylim=0, title="whisper-base, int8, beam 5, two cores")
+    axes.legend(frameon=False)
+    figure.savefig(_IMAGES / "recognition.png", dpi=130)
+
+
+def synthesis() -> None:
+    """First audio of a short text, a long sentence and ten sentences."""
+    found = json.loads((_RESULTS / "synthesis.json").read_text(encoding="utf-8"))["first_audio"]
+    figure, axes = pyplot.subplots(figsize=(7, 3.2), layout="constrained")
+    ways = ("engine", "socket", "Piper's server")
+    for index, way in enumerate(ways):
+        heights = [1000 * statistics.median(found[text][way]) for text in found]
+        places = [at + (index - 1) * 0.26 for at in range(len(found))]
+        bars = axes.bar(
+            places, heights, 0.24, label=_NAMES[way], color=_COLORS.get(way, "#9aa3b5" if index else "#c7a24a")
+        )
+        axes.bar_label(bars, fmt="%.0f", fontsize=8)
+    axes.set_xticks(range(len(found)), list(found))
+    axes.set(ylabel="first audio, ms", title="en_US-joe-medium, two cores")
+    axes.legend(frameon=False)
+    figure.savefig(_IMAGES / "synthesis.png", dpi=130)
+
+
+if __name__ == "__main__":
+    mpl.use("Agg")
+    _IMAGES.mkdir(exist_ok=True)
+    recognition()
+    synthesis()
