@@ -83,10 +83,8 @@ def text_of(page, selector: str, *, holds: str) -> str:
 
 
 def is_drawn(page, canvas: str) -> bool:
-    return page.eval_on_selector(
-        canvas,
-        "one => one.getContext('2d').getImageData(0, 0, one.width, one.height).data.filter((byte) => byte).length > 2000",
-    )
+    script = "one => one.getContext('2d').getImageData(0, 0, one.width, one.height).data.filter((byte) => byte).length"
+    return page.eval_on_selector(canvas, script) > 2_000
 
 
 def test_text_is_spoken_and_can_be_kept(page) -> None:
