@@ -159,9 +159,19 @@ def over_piper(url: str) -> Speak:
 def piper_server(settings: TtsSettings) -> Iterator[str]:
     model = next(Store(settings.models_dir).find(settings.voice).glob("*.onnx"))
     port = free_port()
-    command = [sys.executable, "-m", "piper.http_server", "--model", str(model), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "piper.http_server",
+        "--model",
+        str(model),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{port}/synthesize"
     try:
         deadline = time.monotonic() + _START_SECONDS
         while True:
