@@ -58,7 +58,7 @@ def of_language(language: str, code: str, folder: Path) -> str:
     raise AssertionError(f"nobody knows how to run {language}")
 
 
-@pytest.mark.parametrize(("language", "code"), examples())
+@pytest.mark.parametrize(("language", "code"), list(examples()))
 def test_an_example_runs(stack, tmp_path, language, code) -> None:
     address = f"127.0.0.1:{stack.gateway.port}"
     assert "localhost:8000" in code
