@@ -1,5 +1,7 @@
 """The rules of Whisper's decoding, without a model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -113,3 +115,13 @@ def test_the_tensor_holds_the_rest_of_the_window_and_a_second_of_silence(seconds
     assert going.frames == going.content_frames - going.seek
     assert min(FULL_FRAMES, going.frames + 100) <= going.padded_frames <= FULL_FRAMES
     assert 0 < going.most_tokens <= 224
+
+
+@pytest.mark.parametrize(
+    ("seek", "until_frames", "ended"),
+    [(0, 1_000, False), (800, 1_000, False), (979, 1_000, False), (981, 1_000, True), (1_000, 1_000, True)],
+)
+def test_what_is_left_without_a_syllable_of_speech_is_not_asked_for(seek, until_frames, ended) -> None:
+    window = replace(attempt(seconds=20), seek=seek, until_frames=until_frames)
+
+    assert window.ended is ended

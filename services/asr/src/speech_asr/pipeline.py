@@ -154,7 +154,8 @@ class Pipeline:
         """The window's place in the line; None where there is no speech."""
         if not window.speech:
             return None
-        attempt = await to_thread.run_sync(self.engine.prepare, window.samples, hearing.task, limiter=self._listeners)
+        prepare = partial(self.engine.prepare, until_seconds=window.speech_end_seconds)
+        attempt = await to_thread.run_sync(prepare, window.samples, hearing.task, limiter=self._listeners)
         return self._scheduler.submit(
             attempt,
             hearing.request.share,

@@ -22,6 +22,9 @@ FULL_FRAMES = 30 * FRAMES_PER_SECOND
 _PADDING_FRAMES = FRAMES_PER_SECOND
 _STEP_FRAMES = 10 * FRAMES_PER_SECOND
 
+# Of silence, and of less than a syllable, Whisper makes up words that it has heard before.
+_LEAST_SPEECH_FRAMES = FRAMES_PER_SECOND // 5
+
 _TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _MOST_COMPRESSED = 2.4
 _LEAST_LOGPROB = -1.0
@@ -64,13 +67,14 @@ class WhisperAttempt:
     """
     The next call of the model for one window.
 
-    *features* (mels x frames) are those of the whole window, *seek* the frame that this call begins at; *encoded* is
-    kept from the attempt before when only the temperature has changed.
+    *features* (mels x frames) are those of the whole window, in which nothing is said after *until_frames*; *seek* is
+    the frame that this call begins at; *encoded* is kept from the attempt before when only the temperature has changed.
     """
 
     features: Features
     task: Task
     shortest_frames: int = FULL_FRAMES
+    until_frames: int = FULL_FRAMES
     seek: int = 0
     previous: tuple[int, ...] = ()
     step: int = 0
@@ -126,7 +130,7 @@ class WhisperAttempt:
 
     @property
     def ended(self) -> bool:
-        return self.seek >= self.content_frames
+        return self.seek + _LEAST_SPEECH_FRAMES > min(self.content_frames, self.until_frames)
 
     def padded(self) -> Features:
         """Mels x `padded_frames`: the frames of this call, and zeros after them."""

@@ -1,5 +1,6 @@
 """A word for every half second of audio: deterministic, instant, no weights."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ class FakeEngine:
     def __init__(self, settings: AsrSettings | None = None) -> None:
         """There is nothing to load."""
 
-    def prepare(self, samples: Samples, task: Task) -> FakeAttempt:
+    def prepare(self, samples: Samples, task: Task, *, until_seconds: float = math.inf) -> FakeAttempt:
         return FakeAttempt(max(1, int(len(samples) / SAMPLE_RATE_HZ / _WORD_SECONDS)), task)
 
     def decode(self, batch: Sequence[FakeAttempt]) -> Sequence[Recognized]:

@@ -4,6 +4,7 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportPrivateUsage=false
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from speech_asr.engines import Task
 from speech_asr.engines.attempt import Answer, WhisperAttempt
 from speech_asr.segments import FRAMES_PER_SECOND, Decoded, Recognized, Segment, Word
 from speech_asr.settings import AsrSettings, Layout
-from speech_asr.vad import WINDOW_SAMPLES, Samples
+from speech_asr.vad import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples
 from speech_core.models.store import Store
 
 # Whisper's whole context, prompt and answer.
@@ -68,12 +69,13 @@ class FasterWhisperEngine:
         with ThreadPoolExecutor(layout.workers) as workers:
             list(workers.map(self.decode, [batch] * layout.workers))
 
-    def prepare(self, samples: Samples, task: Task) -> WhisperAttempt:
+    def prepare(self, samples: Samples, task: Task, *, until_seconds: float = math.inf) -> WhisperAttempt:
         features = self._whisper.feature_extractor(samples).astype(np.float32, copy=False)
         prompt = self._tokenizer("en", "transcribe").encode(f" {task.prompt.strip()}") if task.prompt else []
         if not self._model.is_multilingual:
             task = replace(task, language="en")
-        return WhisperAttempt(features, task, self._shortest_frames, previous=tuple(prompt))
+        until_frames = math.ceil(min(until_seconds, len(samples) / SAMPLE_RATE_HZ) * FRAMES_PER_SECOND)
+        return WhisperAttempt(features, task, self._shortest_frames, previous=tuple(prompt), until_frames=until_frames)
 
     def decode(self, batch: Sequence[WhisperAttempt]) -> Sequence[Recognized | WhisperAttempt]:
         encoded = self._encoded(batch)

@@ -8,6 +8,7 @@
 import base64
 import gzip
 import json
+import math
 import pickle
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ class WholeWindow:
 
     samples: Samples
     task: Task
+    until_seconds: float
     key: Hashable = field(default_factory=object)
 
 
@@ -73,8 +75,8 @@ class OpenAiWhisperEngine:
         self.decode([self.prepare(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), Task("en"))])
         dtw_cpu(np.zeros((1, 1)))
 
-    def prepare(self, samples: Samples, task: Task) -> WholeWindow:
-        return WholeWindow(samples, task)
+    def prepare(self, samples: Samples, task: Task, *, until_seconds: float = math.inf) -> WholeWindow:
+        return WholeWindow(samples, task, min(until_seconds, len(samples) / SAMPLE_RATE_HZ))
 
     def decode(self, batch: Sequence[WholeWindow]) -> Sequence[Recognized]:
         with self._turn:
@@ -97,6 +99,7 @@ class OpenAiWhisperEngine:
             language=task.language if self._model.is_multilingual else "en",
             beam_size=self._beam_size,
             best_of=_BEST_OF,
+            clip_timestamps=[0.0, window.until_seconds],
             fp16=self._on_gpu,
         )
         # The package leaves a segment without length in its answer, and takes its text.
