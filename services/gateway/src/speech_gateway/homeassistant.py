@@ -248,7 +248,7 @@ class _Conversation:
 
 
 def _model(name: str) -> AsrModel:
-    return AsrModel(name, _US, True, name, None, _LANGUAGES)
+    return AsrModel(name, _US, True, name, None, list[str](_LANGUAGES))
 
 
 def _voice(asked: SynthesizeVoice | None) -> dict[str, str]:
