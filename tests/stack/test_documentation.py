@@ -19,7 +19,7 @@ _EXAMPLE_SECONDS = 120
 def examples() -> Iterator["pytest.param"]:
     """Each block of code, by its language and the heading above it."""
     heading = ""
-    for part in re.finditer(r"^## (.+)$|^```(\w+)\n(.*?)^```$", _CLIENTS.read_text(encoding="utf-8"), re.M | re.S):
+    for part in re.finditer(r"^## ([^\n]+)$|^```(\w+)\n(.*?)^```$", _CLIENTS.read_text(encoding="utf-8"), re.M | re.S):
         if part[1]:
             heading = part[1]
         else:
