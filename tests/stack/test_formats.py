@@ -15,7 +15,7 @@ pytestmark = [
     ),
 ]
 
-WORDS = 40
+WORDS = 100
 SECONDS = WORDS * 0.1
 
 
@@ -41,7 +41,7 @@ def decoded_seconds(sound: bytes, rate_hz: int) -> float:
         ("wav", "pcm_s16le", 16_000, 0),
         ("flac", "flac", 16_000, 0),
         ("opus", "opus", 48_000, 0),
-        ("mp3", "mp3", 16_000, 0.07),
+        ("mp3", "mp3", 44_100, 0.07),
         ("aac", "aac", 44_100, 0.07),
     ],
 )
@@ -71,4 +71,5 @@ def test_every_beginning_can_be_played(start_fakes, name) -> None:
         )
         heard.append(len(ran.stdout) / 2 / 16_000)
 
-    assert heard == [pytest.approx(part * SECONDS, abs=0.4) for part in (0.25, 0.5, 0.75)]
+    # A decoder of flac looks a second ahead.
+    assert heard == [pytest.approx(part * SECONDS, abs=1.5) for part in (0.25, 0.5, 0.75)]

@@ -68,6 +68,7 @@ def test_a_transcript_is_streamed(client, clip) -> None:
     assert events[-1].usage.total_tokens > 0
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_clip_is_translated(client, clip) -> None:
     assert errors_of(client.audio.translations.create(model="whisper-1", file=("clip.flac", clip)).text) < 0.3
 

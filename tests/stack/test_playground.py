@@ -134,7 +134,7 @@ def test_a_file_that_is_no_recording_is_said_plainly(page) -> None:
     page.click("#tab-transcribe")
     page.set_input_files("#file", {"name": "a.wav", "mimeType": "audio/wav", "buffer": b"this is no audio"})
 
-    page.wait_for_function("document.querySelector('#transcribe-error').textContent.length > 10")
+    page.wait_for_function("() => document.querySelector('#transcribe-error').textContent.length > 10")
     assert page.get_attribute("#transcribe-error", "role") == "alert"
 
 

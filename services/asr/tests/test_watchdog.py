@@ -27,7 +27,7 @@ async def test_a_call_that_hangs_is_given_up_and_seen_until_it_ends(engine, seco
 
     with pytest.raises(EngineStuck, match=r"a batch of 1 was in the engine for more than 0\.1 s"):
         await watchdog.decode([second])
-    assert watchdog.stuck()
+    await anyio.to_thread.run_sync(wait_until, watchdog.stuck)
 
     gate.set()
     await anyio.to_thread.run_sync(wait_until, lambda: not watchdog.stuck())

@@ -21,7 +21,7 @@ class Kind(NamedTuple):
 KINDS = [
     Kind("pcm", "audio/pcm;rate=22050;channels=1", 22_050, 0),
     Kind("wav", "audio/wav", 22_050, 0),
-    Kind("mp3", "audio/mpeg", 22_050, 0.11),
+    Kind("mp3", "audio/mpeg", 44_100, 0.07),
     Kind("opus", "audio/ogg;codecs=opus", 48_000, 0),
     Kind("flac", "audio/flac", 22_050, 0),
     Kind("aac", "audio/aac", 44_100, 0.08),

@@ -42,7 +42,7 @@ def wait_until_free(toy) -> None:
     ],
 )
 def test_what_goes_wrong_is_answered_in_the_envelope(live, path, sent, status, code, param) -> None:
-    answer = httpx.post(f"{live.url}{path}", **sent)
+    answer = httpx.post(f"{live.url}{path}", timeout=30, **sent)
 
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["param"]) == (status, code, param)

@@ -61,10 +61,11 @@ def encoder_for(name: str, source: AudioFormat, *, sample_rate_hz: int | None = 
         case "flac":
             return ContainerEncoder(source, wanted, "flac", "flac", content_type="audio/flac")
         case "mp3":
-            target = AudioFormat(_next_rate(_MP3_RATES_HZ, rate_hz, exact=sample_rate_hz), source.channels)
+            # The encoder's delay and its last frame are so many samples at any rate: a high one keeps them short.
+            least_hz = sample_rate_hz or max(rate_hz, 44_100)
+            target = AudioFormat(_next_rate(_MP3_RATES_HZ, least_hz, exact=sample_rate_hz), source.channels)
             encoder = ContainerEncoder(source, target, "mp3", "libmp3lame", content_type="audio/mpeg")
         case "aac":
-            # A frame is 1,024 samples at any rate, and the last one is padded: a high rate keeps that short.
             least_hz = sample_rate_hz or max(rate_hz, 44_100)
             target = AudioFormat(_next_rate(_AAC_RATES_HZ, least_hz, exact=sample_rate_hz), source.channels)
             encoder = ContainerEncoder(source, target, "adts", "aac", content_type="audio/aac")
