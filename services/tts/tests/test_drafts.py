@@ -57,3 +57,4 @@ async def test_nobody_waits_for_a_reader_who_has_gone() -> None:
     with anyio.fail_after(5):
         for _ in range(3):
             await draft.append("x" * 60_000)
+    assert draft._held == ""

@@ -58,6 +58,13 @@ def test_the_pause_is_that_of_the_punctuation(before, after, pause_seconds) -> N
     assert (first.seconds, second.seconds) == (pytest.approx(1), pytest.approx(1 + pause_seconds))
 
 
+def test_within_a_piece_there_is_no_pause() -> None:
+    seams = Seams(FORMAT, pause_seconds=0.5)
+    seams.join(pcm(tone(1)), "One. Two.")
+
+    assert seams.join(pcm(tone(1)), "One. Two.", goes_on=True).seconds == pytest.approx(1)
+
+
 def test_no_click_is_heard_where_two_phrases_meet() -> None:
     seams = Seams(FORMAT, pause_seconds=0)
     # A quarter of a period off: without a fade, the step is the whole amplitude.

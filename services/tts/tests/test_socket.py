@@ -110,6 +110,19 @@ def test_cancel_stops_what_is_spoken_and_forgets_what_waits(serve, engine) -> No
     assert "Never." not in engine.asked
 
 
+def test_a_cancel_right_behind_its_utterance_is_not_lost(serve, engine) -> None:
+    with opened(serve(engine)) as socket:
+        for number in range(30):
+            send(socket, text="Never. And never.", id=f"never {number}")
+            send(socket, type="cancel")
+        send(socket, text="After.", id="after")
+        ends = []
+        while not ends or ends[-1]["id"] != "after":
+            ends.append(until(socket, "end")[1])
+
+    assert [end for end in ends[:-1] if not end.get("cancelled")] == []
+
+
 def test_close_ends_the_socket_after_what_was_asked(live) -> None:
     with opened(live) as socket:
         send(socket, text="one")

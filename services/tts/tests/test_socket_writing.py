@@ -71,6 +71,18 @@ def test_the_rest_of_an_utterance_that_failed_is_dropped_up_to_its_flush(serve, 
     assert engine.asked == ["First.", "Again."]
 
 
+def test_after_a_failure_an_utterance_of_another_id_begins(serve, engine) -> None:
+    engine.broken.add("First.")
+    with opened(serve(engine)) as socket:
+        append(socket, "First. ", id="a")
+        until(socket, "error")
+        append(socket, "Second.", id="b")
+        send(socket, type="flush")
+        _, end = until(socket, "end")
+
+    assert (end["id"], engine.asked) == ("b", ["First.", "Second."])
+
+
 @pytest.mark.parametrize(
     ("messages", "code"),
     [

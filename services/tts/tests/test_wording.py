@@ -15,6 +15,8 @@ from speech_tts.wording import spoken
         ("May 5, 2024 and 5 May", "May fifth, twenty twenty-four and May fifth"),
         ("At 5:30 pm, 12:05, 5:00.", "At five thirty pm, twelve oh five, five o'clock."),
         ("the 22nd", "the twenty-second"),
+        ("$5M, $10k, $1.5bn", "five million dollars, ten thousand dollars, one point five billion dollars"),
+        ("at 12:30pm", "at twelve thirty pm"),
         (
             "In 1999 he had 1999 apples.",
             "In nineteen ninety-nine he had one thousand nine hundred and ninety-nine apples.",
@@ -35,6 +37,11 @@ def test_figures_are_said_in_english(written, said) -> None:
         ("21 ₽, $5, 2,5 €", "двадцать один рубль, пять долларов, две целых пять десятых евро"),
         ("12.05.2024 г.", "двенадцатого мая две тысячи двадцать четвёртого года"),
         ("12 мая 2024 года", "двенадцатого мая две тысячи двадцать четвёртого года"),
+        (
+            "2024-05-12, 5 мая 2024",
+            "двенадцатого мая две тысячи двадцать четвёртого года, пятого мая две тысячи двадцать четвёртого года",
+        ),
+        ("в 5:30 и в 15:00", "в пять тридцать и в пятнадцать ноль ноль"),
         ("в 2024 году", "в две тысячи двадцать четвёртом году"),
         ("5%, 21%, 2,5%", "пять процентов, двадцать один процент, две целых пять десятых процента"),
         ("1-й, 2-я, 5-го", "первый, вторая, пятого"),

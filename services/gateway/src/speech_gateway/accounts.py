@@ -116,7 +116,11 @@ class UsageMetrics:
         self.requests = Counter("speech_key_requests", "Requests let in.", key, registry=registry)
         self.audio = Counter("speech_key_audio_seconds", "Audio heard.", key, registry=registry)
         self.characters = Counter("speech_key_characters", "Characters spoken.", key, registry=registry)
-        self.keys = Gauge("speech_keys", "Keys in force.", registry=registry)
+        self._keys = Gauge("speech_keys", "Keys in force.", registry=registry)
+
+    def observe_keys(self, keys: Callable[[], float]) -> None:
+        """Ask for their number at each scrape."""
+        self._keys.set_function(keys)
 
 
 def _bucket(size: float | None, seconds: float, clock: Callable[[], float]) -> Bucket | None:

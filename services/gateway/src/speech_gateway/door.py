@@ -47,6 +47,8 @@ class Doorman:
         self._metrics = metrics
         self._operations = operations
         metrics.refusals(*_REFUSALS)
+        if keys is not None:
+            usage.observe_keys(lambda: len(keys.entries))
         self._origins = origins
         self._open_paths = open_paths
         self._accounts: dict[str, Usage] = {}
@@ -104,8 +106,15 @@ class Doorman:
         origin = headers.get("origin")
         if scope["type"] != "websocket" or origin is None or origin in self._origins or "*" in self._origins:
             return
-        if urlsplit(origin).netloc != headers.get("host"):
+        if _host_of(origin) != headers.get("host"):
             raise PermissionDenied(f"pages of {origin} may not open a socket here", code="origin_not_allowed")
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _presented(scope: Scope) -> str | None:

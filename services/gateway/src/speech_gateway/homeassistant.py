@@ -10,11 +10,12 @@ import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import aiohttp
 import anyio
-import structlog
+from anyio import CancelScope
 
 from speech_core import __version__
 from speech_core.contracts.models import ModelList, VoiceList
@@ -43,35 +44,39 @@ with warnings.catch_warnings():
         SynthesizeVoice,
     )
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
 OPERATIONS = RECOGNITION, SYNTHESIS = Operation("wyoming_asr", ""), Operation("wyoming_tts", "")
 
 _US = Attribution("kubespeech", "https://github.com/kubespeech/kubespeech")
 _SAMPLE_FORMATS = {1: "u8", 2: "s16le", 3: "s24le", 4: "s32le"}
 # A chunk is a tenth of a second; what claims more is no client of ours.
 _MOST_BYTES = 1 << 20
+_EVENTS_AHEAD = 16
 _IDLE_SECONDS = 600.0
 _MOST_CONNECTIONS = 100
 
 
 @asynccontextmanager
 async def listening(upstreams: Upstreams, shell: Shell, settings: GatewaySettings) -> AsyncGenerator[None]:
-    """Serve at the port of the settings while the block runs."""
-    inside = 0
+    """Serve at the port of the settings while the block runs; then the connections are ended."""
+    scopes: set[CancelScope] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal inside
-        inside += 1
-        try:
-            if inside <= _MOST_CONNECTIONS:
-                await _Conversation(upstreams, shell, reader, writer).run()
-        finally:
-            inside -= 1
-            writer.close()
+        with CancelScope() as scope:
+            scopes.add(scope)
+            try:
+                if len(scopes) <= _MOST_CONNECTIONS:
+                    await _Conversation(upstreams, shell, reader, writer, settings.stalled_seconds).run()
+            finally:
+                scopes.remove(scope)
+                writer.close()
 
-    async with await asyncio.start_server(serve, settings.host, settings.wyoming_port):
+    server = await asyncio.start_server(serve, settings.host, settings.wyoming_port)
+    try:
         yield
+    finally:
+        for scope in list(scopes):
+            scope.cancel()
+        server.close()
 
 
 class _Bounded:
@@ -97,30 +102,56 @@ class _Conversation:
     """One connection: events in, events out, one thing after the other."""
 
     def __init__(
-        self, upstreams: Upstreams, shell: Shell, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        upstreams: Upstreams,
+        shell: Shell,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        stalled_seconds: float,
     ) -> None:
         self._upstreams = upstreams
         self._shell = shell
-        self._reader = _Bounded(reader)
+        self._reader = cast("asyncio.StreamReader", _Bounded(reader))
         self._writer = writer
+        self._stalled_seconds = stalled_seconds
         self._language: str | None = None
         self._left = False
+        self._arriving, self._events = anyio.create_memory_object_stream[Event](_EVENTS_AHEAD)
 
     async def run(self) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError):
-            while (event := await self._next()) is not None:
-                await self._answer(event)
+        """One loop reads, so that whoever waits for the next event may give up; the other one answers."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._read)
+            with self._events, suppress(OSError):
+                while (event := await self._next()) is not None:
+                    await self._answer(event)
+            tasks.cancel_scope.cancel()
+
+    async def _read(self) -> None:
+        async with self._arriving:
+            # JSON that is no event, an event that breaks off, a connection that does: the conversation is over.
+            with suppress(LookupError, TypeError, AttributeError, RecursionError, OSError, EOFError):
+                while (event := await async_read_event(self._reader)) is not None:
+                    await self._arriving.send(event)
 
     async def _next(self) -> Event | None:
         try:
-            return await async_read_event(cast("asyncio.StreamReader", self._reader))
-        except (LookupError, TypeError, AttributeError):  # JSON that is no event
+            return await self._events.receive()
+        except anyio.EndOfStream:
             return None
 
     async def _say(self, event: Event) -> None:
-        await async_write_event(event, self._writer)
+        """Raises `OSError` when the client has left, or has stopped reading."""
+        with anyio.fail_after(self._stalled_seconds):
+            await async_write_event(event, self._writer)
 
     async def _answer(self, event: Event) -> None:
+        try:
+            await self._do(event)
+        except (LookupError, TypeError, AttributeError, ValueError):
+            await self._say(Error(text=f"this is no `{event.type}`", code="invalid_message").event())
+
+    async def _do(self, event: Event) -> None:
         if Describe.is_type(event.type):
             await self._say((await self._info()).event())
         elif Ping.is_type(event.type):
@@ -128,14 +159,14 @@ class _Conversation:
         elif Transcribe.is_type(event.type):
             self._language = Transcribe.from_event(event).language
         elif AudioStart.is_type(event.type):
-            await self._counted(RECOGNITION, lambda: self._transcribe(AudioStart.from_event(event)))
+            start = AudioStart.from_event(event)
+            await self._counted(RECOGNITION, lambda: self._transcribe(start))
         elif Synthesize.is_type(event.type):
             asked = Synthesize.from_event(event)
             message = {"text": asked.text, **_voice(asked.voice)}
             await self._counted(SYNTHESIS, lambda: self._synthesize([message], written=False))
         elif SynthesizeStart.is_type(event.type):
-            how = _voice(SynthesizeStart.from_event(event).voice)
-            first = {"type": "append", "text": "", **how}
+            first = {"type": "append", "text": "", **_voice(SynthesizeStart.from_event(event).voice)}
             await self._counted(SYNTHESIS, lambda: self._synthesize([first], written=True))
             await self._say(SynthesizeStopped().event())
 
@@ -143,22 +174,24 @@ class _Conversation:
         """One request, which ends with its answer or with an error that the client is told."""
         with self._shell.metrics.track(operation.name) as tracked, self._shell.drain.enter():
             try:
+                if self._shell.drain.draining:
+                    raise Unavailable("the gateway is going away", code="draining")
                 await work()
             except SpeechError as error:
                 tracked.outcome = outcome_of(error.status)
                 await self._say(Error(text=error.message, code=error.code).event())
-            except (OSError, asyncio.IncompleteReadError):
+            except OSError:
                 tracked.outcome = "cancelled"
                 raise
 
     async def _transcribe(self, start: AudioStart) -> None:
         if start.width not in _SAMPLE_FORMATS:
             raise InvalidRequest(f"samples of {start.width} bytes are not known", code="unsupported_format")
-        form = f"sr={start.rate}&ch={start.channels}&fmt={_SAMPLE_FORMATS[start.width]}"
-        language = f"&lang={self._language}" if self._language else ""
+        form = {"sr": start.rate, "ch": start.channels, "fmt": _SAMPLE_FORMATS[start.width], "lang": self._language}
+        query = urlencode({name: value for name, value in form.items() if value is not None})
         asr = self._upstreams.asr
         async with asr.request(
-            f"/api/stt/bytes?{form}{language}", headers={"x-request-id": uuid4().hex}, body=self._sound()
+            f"/api/stt/bytes?{query}", headers={"x-request-id": uuid4().hex}, body=self._sound()
         ) as answer:
             if answer.status != 200:
                 raise await asr.refusal(answer)
@@ -213,6 +246,8 @@ class _Conversation:
             if message.type is aiohttp.WSMsgType.BINARY:
                 await self._say(AudioChunk(rate, 2, 1, message.data).event())
                 continue
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                break
             told = json.loads(message.data)
             match told["type"]:
                 case "start":

@@ -85,7 +85,7 @@ class KeyRing:
 
 def digest_of(key: str, secret: str) -> str:
     """What the file holds instead of the key: HMAC-SHA256 under the server key, in hex."""
-    return hmac.digest(secret.encode(), key.encode(), "sha256").hex()
+    return hmac.digest(secret.encode(), key.encode(errors="surrogateescape"), "sha256").hex()
 
 
 def read(path: Path, content: bytes | None) -> Sequence[KeyEntry]:
@@ -98,7 +98,7 @@ def read(path: Path, content: bytes | None) -> Sequence[KeyEntry]:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise KeysError(f"{path}: {'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}") from None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # the latter for what looks like a date and is none
         raise KeysError(f"{path} is no YAML") from None
     if len({entry.name for entry in entries}) < len(entries):
         raise KeysError(f"{path}: a name stands there twice")
@@ -114,9 +114,15 @@ def main(name: str, secret: str) -> None:
 
 
 if __name__ == "__main__":
+    from speech_core.service.settings import SettingsError
     from speech_gateway.settings import GatewaySettings
 
-    loaded = GatewaySettings.load()
-    if len(sys.argv) != 2 or loaded.key_secret is None:
-        sys.exit("usage: GATEWAY_KEY_SECRET=... python -m speech_gateway.keys NAME")
-    main(sys.argv[1], loaded.key_secret.get_secret_value())
+    try:
+        loaded = GatewaySettings.load()
+        if len(sys.argv) != 2 or loaded.key_secret is None:
+            sys.exit("usage: GATEWAY_KEY_SECRET=... python -m speech_gateway.keys NAME")
+        main(sys.argv[1], loaded.key_secret.get_secret_value())
+    except SettingsError as error:
+        sys.exit(f"error: {error}")
+    except ValidationError:
+        sys.exit(f"error: {sys.argv[1]!r} is no name: letters, digits, dots and dashes, up to 64 of them")

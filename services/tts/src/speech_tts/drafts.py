@@ -15,19 +15,20 @@ class Draft:
 
     def __init__(self, text: str = "", *, ended: bool = False) -> None:
         self._held = text
-        self._ended = ended
+        self.ended = ended
         self._changed = anyio.Event()
 
     async def append(self, text: str) -> None:
-        """Add to it; waits while the reader is far behind."""
-        while len(self._held) > _MOST_CHARACTERS and not self._ended:
+        """Add to it; waits while the reader is far behind. What comes after the end goes nowhere."""
+        while len(self._held) > _MOST_CHARACTERS and not self.ended:
             await self._changed.wait()
-        self._held += text
-        self._wake()
+        if not self.ended:
+            self._held += text
+            self._wake()
 
     def end(self) -> None:
         """Nothing follows."""
-        self._ended = True
+        self.ended = True
         self._wake()
 
     async def portions(self, *, patience_seconds: float) -> AsyncGenerator[str]:
@@ -37,7 +38,7 @@ class Draft:
                 text, self._held = self._held, ""
                 self._wake()
                 yield text
-            elif self._ended:
+            elif self.ended:
                 return
             else:
                 with anyio.move_on_after(patience_seconds) as waiting:

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 import anyio
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 
 from speech_core.audio import Pcm
 from speech_core.codec.encode import Encoder
@@ -80,7 +80,8 @@ class Pipeline:
         async for line in lines:
             async with aclosing(talk.say(split(line))) as sound:
                 async for pcm in sound:
-                    if data := encoder.encode(pcm):
+                    # Half a second of work for a long phrase: not on the loop.
+                    if data := await to_thread.run_sync(encoder.encode, pcm, limiter=self._threads):
                         yield data
         if not talk.audio_seconds:
             raise nothing_to_speak()
@@ -141,7 +142,8 @@ class Talk:
         making: deque[tuple[str, Generator[Pcm]]] = deque()
         try:
             for piece in pieces:
-                if text := spoken(_CONTROL.sub(" ", piece).strip(), self._speech.voice.language):
+                text = spoken(_CONTROL.sub(" ", piece).strip(), self._speech.voice.language)
+                if any(map(str.isalnum, text)):
                     sound = self._engine.synthesize(text, voice=self._speech.voice, speed=self._speech.speed)
                     making.append((piece, sound))
                 if len(making) == self._engine.lanes.ahead:
@@ -158,7 +160,7 @@ class Talk:
 
     def _joined(self, piece: str, sound: Generator[Pcm]) -> Generator[Pcm]:
         try:
-            for phrase in sound:
-                yield self._seams.join(phrase, piece)
+            for index, phrase in enumerate(sound):
+                yield self._seams.join(phrase, piece, goes_on=index > 0)
         finally:
             sound.close()

@@ -36,9 +36,10 @@ class Seams:
         self._pause_seconds = pause_seconds
         self._ended: str | None = None
 
-    def join(self, phrase: Pcm, text: str) -> Pcm:
-        """The phrase as it is to follow the last one; *text* is the piece it is of."""
-        pause = Pcm(b"", self._format) if self._ended is None else self._silence(self._parts(self._ended, text))
+    def join(self, phrase: Pcm, text: str, *, goes_on: bool = False) -> Pcm:
+        """The phrase as it is to follow the last one; *text* is the piece it is of, which may have begun before."""
+        begins = self._ended is None or goes_on
+        pause = Pcm(b"", self._format) if begins else self._silence(self._parts(self._ended or "", text))
         self._ended = text
         return Pcm(pause.data + smoothed(phrase).data, self._format)
 

@@ -28,7 +28,7 @@ _TOKEN = re.compile(
 _STOP = re.compile(rf"(?P<mark>[.!?…]+|[{_WIDE_STOPS}]+)(?P<closing>[{_CLOSING}]*)$")
 _CLAUSE_END = re.compile(rf"[,;:—–،，、；：][{_CLOSING}]*$")
 _LIST_MARK = re.compile(r"(?:[-*•]|\d{1,3}[.)])$")
-_DOTTED = re.compile(r"(?:[^\W\d]\.)+[^\W\d]$")
+_DOTTED = re.compile(r"(?:[^\W\d]{1,2}\.)+[^\W\d]$")
 _THOUSANDS = re.compile(r"\d{3}(?!\d)")
 # Two ideographs, kana or syllables are about a word; so are six letters, and longer words are rare.
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
@@ -37,9 +37,9 @@ _LETTERS_A_WORD = 12
 _LOOK_AHEAD = 64
 _ABBREVIATIONS = frozenset(
     """
-    mr mrs ms dr prof sr jr st mt vs etc cf al approx no nos fig figs vol pp p ch sec inc ltd co corp dept est
-    jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun
-    г гг ул д кв стр руб коп тыс млн млрд др проф акад им см рис табл
+    mr mrs ms dr prof sr jr st mt vs etc cf approx nos fig figs vol pp ch sec inc ltd co corp dept est gen col lt capt
+    sgt gov rep sen hon ph.d jan feb apr jun jul aug sep sept oct nov dec mon tue wed thu fri
+    гг ул кв стр руб коп тыс млн млрд др проф акад им см рис табл
     """.split()
 )
 
@@ -146,7 +146,7 @@ def _is_end(token: str, after: str, *, opens: bool) -> bool:
 
 def _is_shortened(word: str, *, opens: bool) -> bool:
     """Whether the full stop after *word* is that of an abbreviation, an initial, or the number of a list's item."""
-    is_initial = len(word) == 1 and word.isupper()
+    is_initial = len(word) == 1 and word.isalpha()
     is_number = opens and bool(_LIST_MARK.match(f"{word}."))
     return word.lower() in _ABBREVIATIONS or bool(_DOTTED.match(word)) or is_initial or is_number
 

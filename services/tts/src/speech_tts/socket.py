@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 import anyio
-from anyio import CancelScope
+from anyio import CancelScope, to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from fastapi import APIRouter, WebSocket
 from pydantic import BaseModel, ValidationError
@@ -50,6 +50,7 @@ class _Order:
 
     how: wire.Spoken
     draft: Draft
+    cancels: int = 0
 
 
 Queue = MemoryObjectSendStream[_Order]
@@ -78,7 +79,9 @@ class Session:
         self._settings: TtsSettings = websocket.state.settings
         self._shell: Shell = websocket.state.shell
         self._speaking: CancelScope | None = None
-        self._writing: Draft | None = None
+        self._writing: _Order | None = None
+        # An order that was made before the last cancel is not spoken, wherever it is by then.
+        self._cancels = 0
 
     @property
     def is_one_too_many(self) -> bool:
@@ -106,7 +109,7 @@ class Session:
                 try:
                     match _parse(received.get("text")):
                         case wire.Utterance() as utterance:
-                            self._queue(_Order(utterance, self._complete(utterance.text)), to_speaker)
+                            self._queue(_Order(utterance, self._complete(utterance.text), self._cancels), to_speaker)
                         case wire.Append() as append:
                             await self._append(append, to_speaker)
                         case wire.Flush():
@@ -147,12 +150,13 @@ class Session:
             raise Overloaded(f"{self._settings.queued_utterances} utterances wait already", param="text") from None
 
     async def _append(self, append: wire.Append, to_speaker: Queue) -> None:
-        """The first one begins an utterance, at its place in the line."""
-        if self._writing is None:
-            draft = Draft()
-            self._queue(_Order(append, draft), to_speaker)
-            self._writing = draft
-        await self._writing.append(append.text)
+        """The first one begins an utterance, at its place in the line; so does one of another id after a failure."""
+        order = self._writing
+        if order is None or (order.draft.ended and append.id not in (None, order.how.id)):
+            order = _Order(append, Draft(), self._cancels)
+            self._queue(order, to_speaker)
+            self._writing = order
+        await order.draft.append(append.text)
 
     def _flush(self) -> None:
         if self._writing is None:
@@ -161,12 +165,13 @@ class Session:
 
     def _end_writing(self) -> None:
         if self._writing is not None:
-            self._writing.end()
+            self._writing.draft.end()
             self._writing = None
 
     def _cancel(self, waiting: Waiting) -> None:
         """Stop what is being spoken and written, forget what waits."""
         self._end_writing()
+        self._cancels += 1
         with contextlib.suppress(anyio.WouldBlock, anyio.EndOfStream):
             while True:
                 waiting.receive_nowait()
@@ -175,6 +180,8 @@ class Session:
 
     async def _utter(self, order: _Order) -> None:
         """One utterance, counted; its failure is an event, and the socket lives on."""
+        if order.cancels != self._cancels:
+            return
         with self._shell.metrics.track(OPERATION.name) as tracked:
             try:
                 with self._shell.seats.take():
@@ -217,7 +224,7 @@ class Session:
             async for pcm in sound:
                 if spoken.first_audio_ms is None:
                     await self._say(wire.Start(id=order.how.id, sample_rate=framer.sample_rate_hz, format=framer.name))
-                for frame in framer.push(pcm):
+                for frame in await to_thread.run_sync(framer.push, pcm):
                     await self._send(frame, framer, spoken)
         for frame in framer.flush():
             await self._send(frame, framer, spoken)

@@ -1,6 +1,6 @@
 import os
 import signal
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,7 +8,9 @@ import pytest
 from speech_core.audio import Pcm
 from speech_core.errors import Unavailable
 from speech_core.testing.tts_socket import opened, send, until
-from speech_tts.engines.espeak import EspeakEngine, language_tag
+from speech_core.testing.waiting import wait_until
+from speech_tts.engines import language_tag
+from speech_tts.engines.espeak import EspeakEngine
 from speech_tts.settings import TtsSettings
 
 
@@ -52,13 +54,33 @@ def test_text_without_a_word_is_no_failure(espeak) -> None:
     assert say(espeak, "...").seconds >= 0
 
 
-def test_a_process_that_dies_fails_one_piece_and_the_next_works(espeak) -> None:
-    os.kill(espeak._child._process.pid, signal.SIGKILL)
+def dies_in_the_middle(engine: EspeakEngine) -> None:
+    """The process stops; once it has been asked for a piece, it is killed."""
+    pid = engine._child._process.pid
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(engine._lock.locked)
+    os.kill(pid, signal.SIGKILL)
 
-    with pytest.raises(Unavailable) as raised:
-        say(espeak, "Good morning.")
+
+def say_until(killed: Future, engine: EspeakEngine) -> None:
+    while not killed.done():
+        say(engine, "Good morning.")
+
+
+def test_a_process_that_dies_over_a_piece_fails_it_and_the_next_works(espeak) -> None:
+    with ThreadPoolExecutor(1) as killer:
+        killed = killer.submit(dies_in_the_middle, espeak)
+        with pytest.raises(Unavailable) as raised:
+            say_until(killed, espeak)
 
     assert raised.value.code == "engine_failed"
+    assert say(espeak, "Good morning.").seconds > 0.3
+
+
+def test_a_process_that_died_before_costs_nobody_a_piece(espeak) -> None:
+    espeak._child._process.kill()
+    espeak._child._process.wait(10)
+
     assert say(espeak, "Good morning.").seconds > 0.3
 
 
@@ -83,12 +105,13 @@ def test_a_language_is_named_as_others_do(name, tag) -> None:
 
 def test_a_process_killed_in_the_middle_is_an_event_and_the_next_utterance_works(serve) -> None:
     engine = EspeakEngine(TtsSettings())
-    with opened(serve(engine)) as socket:
+    with opened(serve(engine)) as socket, ThreadPoolExecutor(1) as killer:
         send(socket, type="append", text="The first sentence. ", id="a", voice="espeak/en-us")
         until(socket, "start")
         assert socket.recv(timeout=10)
-        os.kill(engine._child._process.pid, signal.SIGKILL)
-        send(socket, type="append", text="The second sentence. ")
+        killed = killer.submit(dies_in_the_middle, engine)
+        while not killed.done():
+            send(socket, type="append", text="The next sentence. ")
         _, event = until(socket, "error")
         send(socket, type="flush")
         send(socket, text="Again.", id="b")

@@ -44,7 +44,7 @@ def place(root: Path, name: str, joe: Path, **changes: object) -> None:
 def test_the_voice_says_what_it_is(piper) -> None:
     voice = piper.voices[JOE]
 
-    assert (voice.id, voice.language, voice.format.sample_rate_hz) == (f"piper/{JOE}", "en-us", 22_050)
+    assert (voice.id, voice.language, voice.format.sample_rate_hz) == (f"piper/{JOE}", "en-US", 22_050)
 
 
 def test_a_sentence_is_speech_and_not_clipped(piper) -> None:

@@ -136,7 +136,7 @@ def _characters(message: str) -> int:
     """Of the text that is to be spoken; what is no message of ours has none."""
     try:
         told = json.loads(message)
-    except ValueError:
+    except (ValueError, RecursionError):
         return 0
     text = cast("dict[str, Any]", told).get("text") if isinstance(told, dict) else None
     return len(text) if isinstance(text, str) else 0

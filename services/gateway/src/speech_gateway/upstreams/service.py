@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import aiohttp
 import anyio
@@ -19,6 +20,7 @@ _NOT_OURS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 # For lists and health.
 _SMALL = aiohttp.ClientTimeout(total=2.0)
 _PING_SECONDS = 20.0
+_UPGRADE_SECONDS = 10.0
 _MAX_FRAME_BYTES = 256 * 1024
 _MAX_ENVELOPE_BYTES = 64 * 1024
 # The one that was chosen, and another one.
@@ -28,18 +30,25 @@ _Broken = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 class _Body:
-    """A body on its way; *begun* when a part of it was asked for, and it cannot be sent again."""
+    """A body on its way; *begun* when a part of it was asked for, *failure* when it is the caller's end that broke."""
 
     def __init__(self, parts: AsyncIterable[bytes]) -> None:
         self._parts = aiter(parts)
         self.begun = False
+        self.failure: Exception | None = None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
         self.begun = True
-        return await anext(self._parts)
+        try:
+            return await anext(self._parts)
+        except StopAsyncIteration:
+            raise
+        except Exception as failure:
+            self.failure = failure
+            raise
 
 
 class Service:
@@ -94,6 +103,8 @@ class Service:
         try:
             answer = await self._post(address, path_and_query, headers, body)
         except _Broken:
+            if body is not None and body.failure is not None:
+                raise body.failure from None
             self._pool.failed(address)
             self._metrics.answered(self.name, "unreachable", anyio.current_time() - started_seconds)
             return None
@@ -162,39 +173,43 @@ class Service:
         raise failure or self._unreachable()
 
     async def _opened(self, address: Address, path: str, headers: Mapping[str, str]) -> aiohttp.ClientWebSocketResponse:
-        return await self._session.ws_connect(
-            address.url / path.lstrip("/"),
-            headers={**headers, "host": self._pool.url.authority},
-            protocols=(SUBPROTOCOL,),
-            heartbeat=_PING_SECONDS,
-            max_msg_size=_MAX_FRAME_BYTES,
-            compress=0,
-        )
+        with anyio.fail_after(_UPGRADE_SECONDS):
+            return await self._session.ws_connect(
+                address.url / path.lstrip("/"),
+                headers={**headers, "host": self._pool.url.authority},
+                protocols=(SUBPROTOCOL,),
+                heartbeat=_PING_SECONDS,
+                max_msg_size=_MAX_FRAME_BYTES,
+                compress=0,
+            )
 
     async def get(self, path: str) -> object:
         """A small JSON answer; raises what the service answers instead, and `Unavailable` when there is no answer."""
-        try:
-            async with self._session.get(self._somewhere / path.lstrip("/"), timeout=_SMALL) as answer:
-                if answer.status != 200:
-                    raise await self.refusal(answer)
-                return await answer.json()
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise self._unreachable() from error
+        status, told = await self._told(path)
+        if status != 200:
+            raise from_envelope(status, told)
+        return told
 
     async def health(self) -> UpstreamHealth:
         """What its `/health` says; `unreachable` when it says nothing."""
         try:
-            async with self._session.get(self._somewhere / "health", timeout=_SMALL) as answer:
-                told = await answer.json()
-                return UpstreamHealth(status=told["status"], engines=told["engines"], models=told["models"])
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError):
+            _, told = await self._told("/health")
+            said = cast("dict[str, Any]", told)
+            return UpstreamHealth(status=said["status"], engines=said["engines"], models=said["models"])
+        except (Unavailable, KeyError, TypeError):
             return UpstreamHealth(status="unreachable")
 
-    @property
-    def _somewhere(self) -> URL:
-        address = self._pool.choose()
-        assert address is not None, "a pool has an address"
-        return address.url
+    async def _told(self, path: str) -> tuple[int, object]:
+        """Status and JSON of a small answer, of another address when the first one has none."""
+        tried: list[Address] = []
+        while len(tried) < _TRIES and (address := self._pool.choose(tried)) is not None:
+            tried.append(address)
+            try:
+                async with self._session.get(address.url / path.lstrip("/"), timeout=_SMALL) as answer:
+                    return answer.status, await answer.json()
+            except (*_Broken, ValueError):
+                self._pool.failed(address)
+        raise self._unreachable()
 
     def _unreachable(self) -> Unavailable:
         return Unavailable(f"{self.name} cannot be reached", code="upstream_unreachable", retry_after_seconds=2.0)

@@ -6,6 +6,9 @@ from typing import Protocol
 
 from speech_core.audio import AudioFormat, Pcm
 
+# What others, Whisper among them, call these languages.
+_TAGS = {"cmn": "zh", "nb": "no"}
+
 
 @dataclass(frozen=True, slots=True)
 class Voice:
@@ -48,3 +51,10 @@ class Engine(Protocol):
     def synthesize(self, text: str, *, voice: Voice, speed: float) -> Generator[Pcm]: ...
 
     def close(self) -> None: ...
+
+
+def language_tag(name: str) -> str:
+    """espeak-ng's name of a language as a BCP 47 tag: `en-us` is `en-US`, `cmn` is `zh`."""
+    first, *rest = name.split("-")
+    first = _TAGS.get(first, first)
+    return "-".join([first, *(part.upper() if len(part) == 2 else part for part in rest)])

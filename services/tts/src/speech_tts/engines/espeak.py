@@ -9,7 +9,7 @@ from threading import Lock, Timer
 
 from speech_core.audio import AudioFormat, Pcm
 from speech_core.errors import Unavailable
-from speech_tts.engines import Lanes, Voice
+from speech_tts.engines import Lanes, Voice, language_tag
 from speech_tts.engines.espeak_process import read_frame
 from speech_tts.settings import TtsSettings
 from speech_tts.tempo import Tempo
@@ -21,8 +21,6 @@ _STALL_SECONDS = 20.0
 
 
 _DEFAULT = "en-us"
-# What others, Whisper among them, call these languages.
-_TAGS = {"cmn": "zh", "nb": "no"}
 
 
 class EspeakEngine:
@@ -54,6 +52,9 @@ class EspeakEngine:
             self._child.close()
 
     def _running(self) -> "_Child":
+        if self._child is not None and self._child.has_died:
+            self._child.close()
+            self._child = None
         self._child = self._child or _Child()
         return self._child
 
@@ -66,13 +67,6 @@ class EspeakEngine:
             child.close()
             self._child = None
             raise Unavailable("espeak-ng crashed on this text", code="engine_failed", param="text") from None
-
-
-def language_tag(name: str) -> str:
-    """espeak-ng's name of a language as a BCP 47 tag: `en-us` is `en-US`, `cmn` is `zh`."""
-    first, *rest = name.split("-")
-    first = _TAGS.get(first, first)
-    return "-".join([first, *(part.upper() if len(part) == 2 else part for part in rest)])
 
 
 class _Died(Exception):
@@ -99,6 +93,10 @@ class _Child:
         told = json.loads(hello)
         self.rate_hz: int = told["rate_hz"]
         self.languages: list[str] = list(dict.fromkeys(told["languages"]))
+
+    @property
+    def has_died(self) -> bool:
+        return self._process.poll() is not None
 
     def ask(self, order: dict[str, object]) -> bytes:
         """Raises `_Died`."""

@@ -71,7 +71,9 @@ class GttsEngine:
         """The parts are asked for at once, and spoken in order."""
         site, left = self._sites[voice.name], Event()
         parts = [self._requests.submit(self._mp3, part, site, left) for part in parts_of(text)]
-        return _spoken(parts, Tempo(_FORMAT, speed), left)
+        sound = _spoken(parts, Tempo(_FORMAT, speed), left)
+        next(sound)  # to where closing it stops the requests
+        return sound
 
     def close(self) -> None:
         self._requests.shutdown(wait=False, cancel_futures=True)
@@ -157,6 +159,7 @@ def parts_of(text: str) -> Sequence[str]:
 
 def _spoken(parts: Sequence[Future[bytes]], tempo: Tempo, left: Event) -> Generator[Pcm]:
     try:
+        yield Pcm(b"", _FORMAT)
         for part in parts:
             sound = tempo.whole(_decoded(part.result()))
             if sound.frames:

@@ -19,7 +19,7 @@ from piper.config import PiperConfig
 from speech_core.audio import AudioFormat, Pcm
 from speech_core.models import ModelError
 from speech_core.models.store import Store
-from speech_tts.engines import Lanes, Voice
+from speech_tts.engines import Lanes, Voice, language_tag
 from speech_tts.settings import TtsSettings
 
 _WARM_UP = "One, two, three."
@@ -70,7 +70,7 @@ class _Speaker:
 def _speakers(folder: Path) -> Iterator[_Speaker]:
     for model in sorted(folder.glob("*.onnx")):
         config, name = _config(model), model.name.removesuffix(".onnx")
-        language, sound = config.espeak_voice.replace("_", "-"), AudioFormat(config.sample_rate)
+        language, sound = language_tag(config.espeak_voice.replace("_", "-")), AudioFormat(config.sample_rate)
         yield _Speaker(Voice("piper", name, language, sound), model)
         if config.num_speakers > 1:
             for speaker, number in config.speaker_id_map.items():

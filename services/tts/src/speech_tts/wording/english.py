@@ -10,6 +10,7 @@ from num2words import num2words
 
 _CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP"}
 _UNITS = {"$": "dollars", "€": "euros", "£": "pounds"}
+_SCALES = {"k": "thousand", "m": "million", "b": "billion", "t": "trillion"}
 _MONTHS = "January February March April May June July August September October November December".split()
 _MONTH = rf"(?:{'|'.join(_MONTHS)})"
 # A number stands alone: in `A4`, `3.1.2` or `2024-05` it is part of something else.
@@ -46,7 +47,8 @@ def _year(figures: str) -> str:
 
 
 def _money(match: re.Match[str]) -> str:
-    sign, figures, scale = match["sign"], match["figures"].replace(",", ""), match["scale"]
+    sign, figures = match["sign"], match["figures"].replace(",", "")
+    scale = match["word"] or _SCALES.get((match["letter"] or "")[:1].lower())
     if scale:
         return f"{_cardinal(figures)} {scale} {_UNITS[sign]}"
     if len(figures.partition(".")[0]) > _MOST_DIGITS:
@@ -69,16 +71,17 @@ def _named_date(match: re.Match[str]) -> str:
 
 def _time(match: re.Match[str]) -> str:
     hour, minute = int(match["hour"]), int(match["minute"])
+    half = f" {match['half'].strip()}" if match["half"] else ""
     if minute == 0:
-        return f"{num2words(hour)} o'clock" if 1 <= hour <= 12 and not match["half"] else str(num2words(hour))
-    return f"{num2words(hour)} {'oh ' if minute < 10 else ''}{num2words(minute)}"
+        return f"{num2words(hour)}{half}" if half or not 1 <= hour <= 12 else f"{num2words(hour)} o'clock"
+    return f"{num2words(hour)} {'oh ' if minute < 10 else ''}{num2words(minute)}{half}"
 
 
 _RULES: tuple[Rule, ...] = (
     (
         re.compile(
             rf"(?<!\w)(?P<sign>[$€£])\s?(?P<figures>{_NUMBER})"
-            rf"(?:\s(?P<scale>hundred|thousand|million|billion|trillion)\b)?(?!\d)"
+            rf"(?:\s(?P<word>hundred|thousand|million|billion|trillion)\b|(?P<letter>k|[MmBb]n?|T)\b)?(?!\w)"
         ),
         _money,
     ),
@@ -92,7 +95,7 @@ _RULES: tuple[Rule, ...] = (
         _named_date,
     ),
     (
-        re.compile(rf"{_START}(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?=(?P<half>\s?[ap]\.?m)?)(?![\w:]*\d)"),
+        re.compile(rf"{_START}(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?P<half>\s?[ap]\.?m\b)?(?![\w:]*\d)"),
         _time,
     ),
     (re.compile(rf"{_START}(?P<figures>\d{{1,12}})(?:st|nd|rd|th)\b"), lambda match: _ordinal(match["figures"])),

@@ -76,14 +76,32 @@ def _year(match: re.Match[str]) -> str:
 
 
 def _numeric_date(match: re.Match[str]) -> str:
-    day, month = int(match["day"]), int(match["month"])
-    if not (1 <= month <= 12 and 1 <= day <= 31):
+    return _date(match, match["year"], int(match["month"]), match["day"])
+
+
+def _date(match: re.Match[str], year: str, month: int, day: str) -> str:
+    if not (1 <= month <= 12 and 1 <= int(day) <= 31):
         return match.group()
-    year = _ordinal(match["year"], case="g")
-    return f"{_ordinal(match['day'], case='g')} {_MONTHS[month - 1]} {year} года"
+    return f"{_ordinal(day, case='g')} {_MONTHS[month - 1]} {_ordinal(year, case='g')} года"
+
+
+def _named_date(match: re.Match[str]) -> str:
+    year = f" {_ordinal(match['year'], case='g')} года" if match["year"] else ""
+    return f"{_ordinal(match['day'], case='g')} {match['month']}{year}"
+
+
+def _iso_date(match: re.Match[str]) -> str:
+    return _date(match, match["year"], int(match["month"]), match["day"])
+
+
+def _time(match: re.Match[str]) -> str:
+    hour, minute = _cardinal(match["hour"].lstrip("0") or "0"), match["minute"]
+    return f"{hour} {_cardinal(minute) if minute != '00' else 'ноль ноль'}"
 
 
 _RULES: tuple[Rule, ...] = (
+    (re.compile(rf"{_START}(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d){_END}"), _iso_date),
+    (re.compile(rf"{_START}(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?![\w:]*\d)"), _time),
     (
         re.compile(
             rf"{_START}(?P<figures>{_NUMBER})[ \u00a0]?(?P<sign>[₽$€]|руб(?:\.|(?!\w))|долл(?:\.|(?!\w))|евро(?!\w))"
@@ -96,8 +114,10 @@ _RULES: tuple[Rule, ...] = (
         _numeric_date,
     ),
     (
-        re.compile(rf"{_START}(?P<day>[0-3]?\d)(?=\s{_MONTH}\b)"),
-        lambda match: _ordinal(match["day"], case="g"),
+        re.compile(
+            rf"{_START}(?P<day>[0-3]?\d)\s(?P<month>{_MONTH})\b(?:\s(?P<year>\d{{4}})(?:\s(?:года|г\.)(?!\w))?(?!\d))?"
+        ),
+        _named_date,
     ),
     (
         re.compile(rf"{_START}(?P<year>\d{{3,4}})\s(?P<word>году|годом|года|год|г\.)(?!\w)"),
