@@ -91,6 +91,7 @@ export function recorder(button, { onSamples, onDone, onError }) {
   let stop = null;
   button.addEventListener("click", async () => {
     if (stop) { stop(); return; }
+    button.disabled = true;
     try {
       const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
       stop = record(stream, onSamples, (blob) => { stop = null; button.textContent = "Record"; button.classList.remove("live"); onDone(blob); });
@@ -98,6 +99,8 @@ export function recorder(button, { onSamples, onDone, onError }) {
       button.classList.add("live");
     } catch {
       onError(new Error("There is no microphone, or this page may not use it."));
+    } finally {
+      button.disabled = false;
     }
   });
 }

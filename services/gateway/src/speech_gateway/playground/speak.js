@@ -36,11 +36,11 @@ function speak() {
   wave.clear();
   const line = socket("ws/tts");
   line.binaryType = "arraybuffer";
-  let player = null, asked = 0, first = null, opened = false;
+  let player = null, asked = 0, first = null, opened = false, over = false;
   const idle = () => { start.disabled = false; stop.disabled = true; };
   start.disabled = true;
   stop.disabled = false;
-  ending = () => { line.close(); player?.stop(); idle(); ending = () => {}; };
+  ending = () => { over = true; line.close(); player?.stop(); idle(); ending = () => {}; };
 
   line.onopen = () => {
     opened = true;
@@ -57,12 +57,18 @@ function speak() {
     }
     const told = JSON.parse(data);
     if (told.type === "start") player = new Player(told.sample_rate, idle);
-    if (told.type === "end") finish(player, first, told);
     if (told.type === "error") { error.textContent = told.error.message; ending(); }
-    if (told.type === "end") line.close();
+    if (told.type === "end") {
+      over = true;
+      finish(player, first, told);
+      line.close();
+    }
   };
   line.onclose = () => {
-    if (!opened) { error.textContent = "The gateway refused the socket; is the key right?"; idle(); find("key-field").hidden = document.documentElement.dataset.keys !== "on"; }
+    if (over) return;
+    error.textContent = opened ? "The gateway ended the connection; try again." : "The gateway refused the socket; is the key right?";
+    player?.stop();
+    idle();
   };
 }
 

@@ -19,7 +19,7 @@ player.addEventListener("timeupdate", light);
 
 async function transcribe(recording) {
   abort.abort();
-  abort = new AbortController();
+  const own = abort = new AbortController();
   segments = [];
   list.replaceChildren();
   error.textContent = figures.textContent = "";
@@ -31,7 +31,7 @@ async function transcribe(recording) {
   player.hidden = false;
   const started = performance.now();
   try {
-    const options = { method: "POST", body: recording, headers: { accept: "text/event-stream" }, signal: abort.signal };
+    const options = { method: "POST", body: recording, headers: { accept: "text/event-stream" }, signal: own.signal };
     for await (const [name, told] of events(await call("api/stt/bytes", options))) {
       if (name === "segment") show(told);
       if (name === "progress" && told.audio_seconds) progress.value = told.processed_seconds / told.audio_seconds;
@@ -40,7 +40,7 @@ async function transcribe(recording) {
   } catch (failed) {
     if (failed.name !== "AbortError") error.textContent = failed.message;
   } finally {
-    progress.hidden = true;
+    if (own === abort) progress.hidden = true;
   }
 }
 
@@ -49,7 +49,7 @@ function show(segment) {
   const item = document.createElement("li");
   const button = document.createElement("button");
   const time = document.createElement("time");
-  time.textContent = stamp(segment.start_ms, ".").slice(3, 10);
+  time.textContent = stamp(segment.start_ms, ".").slice(segment.start_ms < 3600000 ? 3 : 0, -2);
   button.append(time, segment.text);
   button.addEventListener("click", () => { player.currentTime = segment.start_ms / 1000; player.play(); });
   item.append(button);
