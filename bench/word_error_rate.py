@@ -46,11 +46,12 @@ def main() -> int:
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--models-dir", type=Path, default=Path("~/.cache/kubespeech/models"))
     parser.add_argument("--language", help="only clips of this one")
+    parser.add_argument("--every", type=int, default=1, help="take every so many clips")
     parser.add_argument("--at-once", type=int, default=4, help="clips on their way at the same time")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     parser.add_argument("--require-equal", action="store_true", help="exit with 1 when the words of a clip differ")
     arguments = parser.parse_args()
-    clips = read_corpus(arguments.corpus, arguments.language)
+    clips = read_corpus(arguments.corpus, arguments.language)[:: arguments.every]
     ways = {
         "service": through_the_service(arguments.url),
         "direct": directly(arguments.models_dir.expanduser()),
