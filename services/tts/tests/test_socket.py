@@ -172,6 +172,20 @@ def test_one_socket_too_many_is_told_to_try_again(serve, engine) -> None:
     assert closed.value.rcvd.code == 1013
 
 
+def test_a_socket_that_speaks_counts_like_any_other(serve, engine) -> None:
+    live = serve(engine, max_sockets=1)
+    gate = engine.hold("Wait.")
+    with opened(live) as first:
+        send(first, text="Wait.")
+        assert engine.entered.wait(10)
+        with connect(f"{live.ws_url}/ws/tts") as second, pytest.raises(ConnectionClosed) as closed:
+            second.recv(timeout=10)
+        gate.set()
+        until(first, "end")
+
+    assert closed.value.rcvd.code == 1013
+
+
 def test_a_listener_who_leaves_stops_the_engine(serve, engine) -> None:
     live = serve(engine, seats=1)
     gate = engine.hold("Second.")

@@ -3,10 +3,8 @@
 import codecs
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 
+from speech_core.contracts.speech import MAX_JSON_BYTES
 from speech_core.errors import InvalidRequest, TooLarge
-
-# The longest text that anyone may set, in the widest script, escaped.
-_MAX_JSON_BYTES = 256 * 1024
 
 
 async def read_json(body: AsyncIterable[bytes], *, param: str = "text") -> bytes:
@@ -14,8 +12,8 @@ async def read_json(body: AsyncIterable[bytes], *, param: str = "text") -> bytes
     held = bytearray()
     async for part in body:
         held += part
-        if len(held) > _MAX_JSON_BYTES:
-            raise TooLarge(f"the body is larger than {_MAX_JSON_BYTES} bytes", code="text_too_long", param=param)
+        if len(held) > MAX_JSON_BYTES:
+            raise TooLarge(f"the body is larger than {MAX_JSON_BYTES} bytes", code="text_too_long", param=param)
     if not held:
         raise InvalidRequest("the body is empty", code="missing_field")
     return bytes(held)

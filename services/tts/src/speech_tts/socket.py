@@ -85,8 +85,8 @@ class Session:
 
     @property
     def is_one_too_many(self) -> bool:
-        """Of all that is inside, sockets are counted, requests have seats."""
-        return self._shell.drain.inside - self._shell.seats.taken > self._settings.max_sockets
+        """Sockets have a bound of their own, whatever is spoken on them; utterances have seats."""
+        return self._shell.sockets > self._settings.max_sockets
 
     async def run(self) -> None:
         to_speaker, waiting = anyio.create_memory_object_stream[_Order](self._settings.queued_utterances)

@@ -9,6 +9,8 @@ from speech_core.contracts import Sent
 SpeechFormat = Literal["pcm", "wav", "mp3", "opus", "flac", "aac"]
 
 MAX_TEXT_CHARACTERS = 4096
+# The longest text that anyone may set, in the widest script, escaped.
+MAX_JSON_BYTES = 256 * 1024
 SAMPLE_RATE_RANGE_HZ = (8_000, 48_000)
 
 

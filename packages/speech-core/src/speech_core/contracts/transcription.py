@@ -6,6 +6,10 @@ from pydantic import Field
 
 from speech_core.contracts import Answered
 
+# OpenAI's rule for a file, and room for the form around it.
+MAX_FILE_BYTES = 25 * 1024 * 1024
+MAX_FORM_BYTES = MAX_FILE_BYTES + 256 * 1024
+
 
 class Word(Answered):
     start_ms: int

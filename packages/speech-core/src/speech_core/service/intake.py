@@ -42,8 +42,12 @@ class Intake:
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self.shell.drain.draining:
-            with self.shell.drain.enter():
-                await self.app(scope, receive, send)
+            self.shell.sockets += 1
+            try:
+                with self.shell.drain.enter():
+                    await self.app(scope, receive, send)
+            finally:
+                self.shell.sockets -= 1
             return
         self.shell.metrics.refused("draining")
         await receive()

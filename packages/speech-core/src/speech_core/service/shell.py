@@ -53,6 +53,7 @@ class Shell:
     drain: Drain = field(default_factory=Drain)
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
     loaded: Loaded = field(default_factory=Loaded)
+    sockets: int = 0
     started: bool = False
     ended: bool = False
     fault: str | None = None

@@ -6,7 +6,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, cast
@@ -21,8 +20,8 @@ from numpy.typing import NDArray
 from speech_asr.engines import Task
 from speech_asr.engines.attempt import Answer, WhisperAttempt
 from speech_asr.segments import FRAMES_PER_SECOND, Decoded, Recognized, Segment, Word
-from speech_asr.settings import AsrSettings, Layout
-from speech_asr.vad import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples
+from speech_asr.settings import AsrSettings
+from speech_asr.vad import SAMPLE_RATE_HZ, Samples
 from speech_core.models.store import Store
 
 # Whisper's whole context, prompt and answer.
@@ -53,7 +52,7 @@ class FasterWhisperEngine:
         self._model = self._whisper.model
         self._tokenizer = cache(self._new_tokenizer)
         self._suppressed = get_suppressed_tokens(self._tokenizer("en", "transcribe"), cast("Any", [-1]))
-        self._warm_up(settings.layout)
+        self._warm_up()
 
     @property
     def languages(self) -> frozenset[str]:
@@ -62,12 +61,9 @@ class FasterWhisperEngine:
     def _new_tokenizer(self, language: str, task: str) -> Tokenizer:
         return Tokenizer(self._whisper.hf_tokenizer, self._model.is_multilingual, task=task, language=language)
 
-    def _warm_up(self, layout: Layout) -> None:
-        """The largest batch on every worker: no caller pays for what is made on first use, time and memory."""
-        silence = np.zeros(WINDOW_SAMPLES, dtype=np.float32)
-        batch = [self.prepare(silence, Task("en"))] * layout.batch_size
-        with ThreadPoolExecutor(layout.workers) as workers:
-            list(workers.map(self.decode, [batch] * layout.workers))
+    def _warm_up(self) -> None:
+        """One short inference, so that the first caller does not pay for what is made on first use."""
+        self.decode([self.prepare(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), Task("en"))])
 
     def prepare(self, samples: Samples, task: Task, *, until_seconds: float = math.inf) -> WhisperAttempt:
         features = self._whisper.feature_extractor(samples).astype(np.float32, copy=False)

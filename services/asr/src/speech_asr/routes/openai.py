@@ -13,6 +13,7 @@ from speech_asr.openai import TranscriptionForm, answer, read_form, stream
 from speech_asr.pipeline import Pipeline
 from speech_asr.render import audio_headers, stream_headers
 from speech_asr.settings import AsrSettings
+from speech_core.contracts.transcription import MAX_FILE_BYTES, MAX_FORM_BYTES
 from speech_core.errors import NotFound
 from speech_core.service.operations import Operation
 from speech_core.service.streaming import EventStream, begun
@@ -21,12 +22,9 @@ router = APIRouter(tags=["openai"])
 
 TaskName = Literal["transcribe", "translate"]
 
-# OpenAI's rule for a file, and room for the form around it.
-MAX_FILE_BYTES = 25 * 1024 * 1024
-_MAX_BODY_BYTES = MAX_FILE_BYTES + 256 * 1024
 OPERATIONS = (
-    Operation("transcriptions", "/v1/audio/transcriptions", _MAX_BODY_BYTES, "file", "audio_too_large"),
-    Operation("translations", "/v1/audio/translations", _MAX_BODY_BYTES, "file", "audio_too_large"),
+    Operation("transcriptions", "/v1/audio/transcriptions", MAX_FORM_BYTES, "file", "audio_too_large"),
+    Operation("translations", "/v1/audio/translations", MAX_FORM_BYTES, "file", "audio_too_large"),
 )
 
 

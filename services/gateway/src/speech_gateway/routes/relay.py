@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack
 import aiohttp
 from fastapi import APIRouter, Request, Response
 
+from speech_core.contracts.speech import MAX_JSON_BYTES
+from speech_core.contracts.transcription import MAX_FORM_BYTES
 from speech_core.service.operations import Operation
 from speech_core.service.streaming import ClosingResponse
 from speech_gateway.accounts import Account
@@ -14,10 +16,9 @@ from speech_gateway.upstreams.service import Service, Upstreams
 
 # As the services themselves bound them; a book may be spoken line by line.
 TTS = Operation("tts", "/api/tts", 64 * 1024 * 1024, "text", "text_too_long")
-SPEECH = Operation("speech", "/v1/audio/speech", 256 * 1024, "input", "text_too_long")
-_FORM_BYTES = 25 * 1024 * 1024 + 256 * 1024
-TRANSCRIPTIONS = Operation("transcriptions", "/v1/audio/transcriptions", _FORM_BYTES, "file")
-TRANSLATIONS = Operation("translations", "/v1/audio/translations", _FORM_BYTES, "file")
+SPEECH = Operation("speech", "/v1/audio/speech", MAX_JSON_BYTES, "input", "text_too_long")
+TRANSCRIPTIONS = Operation("transcriptions", "/v1/audio/transcriptions", MAX_FORM_BYTES, "file")
+TRANSLATIONS = Operation("translations", "/v1/audio/translations", MAX_FORM_BYTES, "file")
 
 router = APIRouter(tags=["relay"])
 

@@ -40,7 +40,7 @@ async def speak(websocket: WebSocket) -> None:
             async with upstreams.tts.socket("/ws/tts", headers={"x-request-id": websocket.state.request_id}) as there:
                 offered = websocket.scope.get("subprotocols", [])
                 await websocket.accept(subprotocol=wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
-                if shell.drain.inside - shell.seats.taken > settings.max_sockets:
+                if shell.sockets > settings.max_sockets:
                     await websocket.close(wire.CLOSE_TRY_AGAIN, "too many sockets; try again")
                     return
                 await _Passage(websocket, there, shell, settings.stalled_seconds).run()

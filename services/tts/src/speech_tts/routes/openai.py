@@ -8,20 +8,19 @@ from contextlib import aclosing
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from speech_core.codec.encode import encoder_for
-from speech_core.contracts.speech import SpeechFormat, Speed
+from speech_core.contracts.speech import MAX_JSON_BYTES, SpeechFormat, Speed
 from speech_core.errors import NotFound, UnsupportedMediaType
-from speech_core.service.app import invalid_request
 from speech_core.service.operations import Operation
 from speech_core.service.streaming import ClosingResponse, EventStream, begun
-from speech_tts.lines import only, read_json
+from speech_tts.lines import only
 from speech_tts.pipeline import Pipeline, Speech
+from speech_tts.routes.body import content_type_of, read_as
 from speech_tts.settings import TtsSettings
 
-_MAX_BODY_BYTES = 256 * 1024
-OPERATION = Operation("speech", "/v1/audio/speech", _MAX_BODY_BYTES, "input", "text_too_long")
+OPERATION = Operation("speech", "/v1/audio/speech", MAX_JSON_BYTES, "input", "text_too_long")
 # OpenAI's pcm has this rate, and its clients rely on it.
 _PCM_RATE_HZ = 24_000
 # For `usage`, which has to be in tokens: about four letters of text, and a fiftieth of a second of sound.
@@ -61,7 +60,9 @@ _BODY = {
 async def create_speech(request: Request) -> Response:
     """OpenAI's: `input` is spoken and streamed; `stream_format=sse` sends it as events."""
     pipeline: Pipeline = request.state.pipeline
-    asked = await _read(request)
+    if content_type_of(request) != "application/json":
+        raise UnsupportedMediaType("send application/json")
+    asked = await read_as(CreateSpeech, request, param="input")
     text = pipeline.check_text(asked.input, param="input")
     name = asked.voice.id if isinstance(asked.voice, NamedVoice) else asked.voice
     engine = _engine_of(asked.model, pipeline, request.state.settings)
@@ -87,15 +88,6 @@ async def create_speech(request: Request) -> Response:
 
 def _event(kind: str, **content: object) -> tuple[str, str]:
     return kind, json.dumps({"type": kind, **content})
-
-
-async def _read(request: Request) -> CreateSpeech:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise UnsupportedMediaType("send application/json")
-    try:
-        return CreateSpeech.model_validate_json(await read_json(request.stream(), param="input"))
-    except ValidationError as error:
-        raise invalid_request(error.errors()[0]) from None
 
 
 def _engine_of(model: str | None, pipeline: Pipeline, settings: TtsSettings) -> str | None:

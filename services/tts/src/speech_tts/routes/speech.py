@@ -5,16 +5,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from speech_core.codec.encode import encoder_for
 from speech_core.contracts.speech import SampleRateHz, SpeechFormat, SpeechRequest, Speed
 from speech_core.errors import UnsupportedMediaType
-from speech_core.service.app import invalid_request
 from speech_core.service.operations import Operation
 from speech_core.service.streaming import ClosingResponse, begun
-from speech_tts.lines import only, read_json, read_lines
+from speech_tts.lines import only, read_lines
 from speech_tts.pipeline import Pipeline, Speech
+from speech_tts.routes.body import content_type_of, read_as
 
 # Text that is still being written may go on for as long as a book; it is never held.
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -61,17 +61,10 @@ async def create_speech(request: Request, query: Annotated[SpeechQuery, Query()]
 async def _read(
     request: Request, query: SpeechQuery, pipeline: Pipeline
 ) -> tuple[AsyncIterator[str], SpeechQuery | SpeechRequest]:
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content_type = content_type_of(request)
     if content_type == "text/plain":
         return read_lines(request.stream(), check=pipeline.check_text), query
     if content_type != "application/json":
         raise UnsupportedMediaType("send application/json, or text/plain for lines of text")
-    asked = await _read_json(request)
+    asked = await read_as(SpeechRequest, request, param="text")
     return only(pipeline.check_text(asked.text)), asked
-
-
-async def _read_json(request: Request) -> SpeechRequest:
-    try:
-        return SpeechRequest.model_validate_json(await read_json(request.stream()))
-    except ValidationError as error:
-        raise invalid_request(error.errors()[0]) from None

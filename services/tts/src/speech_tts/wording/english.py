@@ -4,35 +4,28 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import re
-from collections.abc import Callable
 
 from num2words import num2words
+
+from speech_tts.wording.rules import END, START, Rule, applied, is_spelled
 
 _CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP"}
 _UNITS = {"$": "dollars", "€": "euros", "£": "pounds"}
 _SCALES = {"k": "thousand", "m": "million", "b": "billion", "t": "trillion"}
 _MONTHS = "January February March April May June July August September October November December".split()
 _MONTH = rf"(?:{'|'.join(_MONTHS)})"
-# A number stands alone: in `A4`, `3.1.2` or `2024-05` it is part of something else.
-_START, _END = r"(?<![\w.,:/-])", r"(?![\w:/]|[.,-]\d)"
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d{1,12})?|\d+(?:\.\d{1,12})?"
-# Longer ones are numbers of accounts and telephones.
-_MOST_DIGITS = 12
-
-Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 
 
 def spoken(text: str) -> str:
     """Figures in words: `$3.50` is three dollars and fifty cents, `May 5, 2024` is May fifth, twenty twenty-four."""
-    for pattern, say in _RULES:
-        text = pattern.sub(say, text)
-    return text
+    return applied(_RULES, text)
 
 
 def _cardinal(figures: str) -> str:
     figures = figures.replace(",", "")
     whole = figures.partition(".")[0]
-    if len(whole) > _MOST_DIGITS or (len(whole) > 1 and whole.startswith("0")):
+    if is_spelled(whole):
         return " ".join("point" if one == "." else str(num2words(int(one))) for one in figures)
     # A comma would be a pause.
     return str(num2words(figures)).replace(",", "")
@@ -51,7 +44,7 @@ def _money(match: re.Match[str]) -> str:
     scale = match["word"] or _SCALES.get((match["letter"] or "")[:1].lower())
     if scale:
         return f"{_cardinal(figures)} {scale} {_UNITS[sign]}"
-    if len(figures.partition(".")[0]) > _MOST_DIGITS:
+    if is_spelled(figures.partition(".")[0]):
         return f"{_cardinal(figures)} {_UNITS[sign]}"
     said = str(num2words(float(figures), to="currency", currency=_CURRENCIES[sign], separator=" and")).replace(",", "")
     return said if "." in figures else said.rpartition(" and zero ")[0]
@@ -85,30 +78,30 @@ _RULES: tuple[Rule, ...] = (
         ),
         _money,
     ),
-    (re.compile(rf"{_START}(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d){_END}"), _iso_date),
+    (re.compile(rf"{START}(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d){END}"), _iso_date),
     (
-        re.compile(rf"\b(?P<month>{_MONTH})\s(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s(?P<year>\d{{4}}))?{_END}"),
+        re.compile(rf"\b(?P<month>{_MONTH})\s(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s(?P<year>\d{{4}}))?{END}"),
         _named_date,
     ),
     (
-        re.compile(rf"{_START}(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s(?P<month>{_MONTH})(?:,?\s(?P<year>\d{{4}}))?{_END}"),
+        re.compile(rf"{START}(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s(?P<month>{_MONTH})(?:,?\s(?P<year>\d{{4}}))?{END}"),
         _named_date,
     ),
     (
-        re.compile(rf"{_START}(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?P<half>\s?[ap]\.?m\b)?(?![\w:]*\d)"),
+        re.compile(rf"{START}(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?P<half>\s?[ap]\.?m\b)?(?![\w:]*\d)"),
         _time,
     ),
-    (re.compile(rf"{_START}(?P<figures>\d{{1,12}})(?:st|nd|rd|th)\b"), lambda match: _ordinal(match["figures"])),
+    (re.compile(rf"{START}(?P<figures>\d{{1,12}})(?:st|nd|rd|th)\b"), lambda match: _ordinal(match["figures"])),
     (
         re.compile(
-            rf"(?P<cue>\b(?:[Ii]n|[Ss]ince|[Uu]ntil|[Bb]y|[Ff]rom|[Dd]uring|of|year)\s)(?P<year>1[1-9]\d\d|20\d\d){_END}"
+            rf"(?P<cue>\b(?:[Ii]n|[Ss]ince|[Uu]ntil|[Bb]y|[Ff]rom|[Dd]uring|of|year)\s)(?P<year>1[1-9]\d\d|20\d\d){END}"
         ),
         lambda match: match["cue"] + _year(match["year"]),
     ),
-    (re.compile(rf"{_START}(?P<figures>{_NUMBER})\s?%"), lambda match: f"{_cardinal(match['figures'])} percent"),
+    (re.compile(rf"{START}(?P<figures>{_NUMBER})\s?%"), lambda match: f"{_cardinal(match['figures'])} percent"),
     (
-        re.compile(rf"(?<![\w.,:/-])[-−](?P<figures>{_NUMBER}){_END}"),
+        re.compile(rf"(?<![\w.,:/-])[-−](?P<figures>{_NUMBER}){END}"),
         lambda match: f"minus {_cardinal(match['figures'])}",
     ),
-    (re.compile(rf"{_START}(?P<figures>{_NUMBER}){_END}"), lambda match: _cardinal(match["figures"])),
+    (re.compile(rf"{START}(?P<figures>{_NUMBER}){END}"), lambda match: _cardinal(match["figures"])),
 )

@@ -4,16 +4,15 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import re
-from collections.abc import Callable
 
 from num2words import num2words
 
+from speech_tts.wording.rules import END, START, Rule, applied, is_spelled
+
 _MONTHS = "января февраля марта апреля мая июня июля августа сентября октября ноября декабря".split()
 _MONTH = rf"(?:{'|'.join(_MONTHS)})"
-_START, _END = r"(?<![\w.,:/-])", r"(?![\w:/]|[.,-]\d)"
 # Thousands are parted by a space, which may be one that does not break.
 _NUMBER = r"\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:,\d{1,12})?|\d+(?:,\d{1,12})?"
-_MOST_DIGITS = 12
 _RUBLES, _DOLLARS, _EUROS = ("рубль", "рубля", "рублей"), ("доллар", "доллара", "долларов"), ("евро", "евро", "евро")
 _PERCENTS = ("процент", "процента", "процентов")
 _CURRENCIES = {"₽": _RUBLES, "р": _RUBLES, "$": _DOLLARS, "д": _DOLLARS, "€": _EUROS, "е": _EUROS}
@@ -26,14 +25,10 @@ _ENDINGS = {
 }  # fmt: skip
 _YEAR_CASES = {"год": "n", "года": "g", "г.": "g", "году": "p", "годом": "i"}
 
-Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
-
 
 def spoken(text: str) -> str:
     """Figures in words: `в 2024 году` is в две тысячи двадцать четвёртом году."""
-    for pattern, say in _RULES:
-        text = pattern.sub(say, text)
-    return text
+    return applied(_RULES, text)
 
 
 def _figures(text: str) -> str:
@@ -43,7 +38,7 @@ def _figures(text: str) -> str:
 def _cardinal(text: str) -> str:
     figures = _figures(text)
     whole = figures.partition(".")[0]
-    if len(whole) > _MOST_DIGITS or (len(whole) > 1 and whole.startswith("0")):
+    if is_spelled(whole):
         return " ".join(str(num2words(int(one), lang="ru")) for one in figures if one != ".")
     return str(num2words(figures, lang="ru"))
 
@@ -100,37 +95,37 @@ def _time(match: re.Match[str]) -> str:
 
 
 _RULES: tuple[Rule, ...] = (
-    (re.compile(rf"{_START}(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d){_END}"), _iso_date),
-    (re.compile(rf"{_START}(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?![\w:]*\d)"), _time),
+    (re.compile(rf"{START}(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d){END}"), _iso_date),
+    (re.compile(rf"{START}(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?![\w:]*\d)"), _time),
     (
         re.compile(
-            rf"{_START}(?P<figures>{_NUMBER})[ \u00a0]?(?P<sign>[₽$€]|руб(?:\.|(?!\w))|долл(?:\.|(?!\w))|евро(?!\w))"
+            rf"{START}(?P<figures>{_NUMBER})[ \u00a0]?(?P<sign>[₽$€]|руб(?:\.|(?!\w))|долл(?:\.|(?!\w))|евро(?!\w))"
         ),
         _money,
     ),
     (re.compile(rf"(?<!\w)(?P<sign>[₽$€])\s?(?P<figures>{_NUMBER})(?!\d)"), _money),
     (
-        re.compile(rf"{_START}(?P<day>\d\d)\.(?P<month>\d\d)\.(?P<year>\d{{4}})(?:\sг\.|\sгода)?(?![\w.]\d)"),
+        re.compile(rf"{START}(?P<day>\d\d)\.(?P<month>\d\d)\.(?P<year>\d{{4}})(?:\sг\.|\sгода)?(?![\w.]\d)"),
         _numeric_date,
     ),
     (
         re.compile(
-            rf"{_START}(?P<day>[0-3]?\d)\s(?P<month>{_MONTH})\b(?:\s(?P<year>\d{{4}})(?:\s(?:года|г\.)(?!\w))?(?!\d))?"
+            rf"{START}(?P<day>[0-3]?\d)\s(?P<month>{_MONTH})\b(?:\s(?P<year>\d{{4}})(?:\s(?:года|г\.)(?!\w))?(?!\d))?"
         ),
         _named_date,
     ),
     (
-        re.compile(rf"{_START}(?P<year>\d{{3,4}})\s(?P<word>году|годом|года|год|г\.)(?!\w)"),
+        re.compile(rf"{START}(?P<year>\d{{3,4}})\s(?P<word>году|годом|года|год|г\.)(?!\w)"),
         _year,
     ),
     (
-        re.compile(rf"{_START}(?P<figures>\d{{1,12}})-(?P<ending>{'|'.join(_ENDINGS)})(?!\w)"),
+        re.compile(rf"{START}(?P<figures>\d{{1,12}})-(?P<ending>{'|'.join(_ENDINGS)})(?!\w)"),
         lambda match: _ordinal(match["figures"], **_ENDINGS[match["ending"]]),
     ),
-    (re.compile(rf"{_START}(?P<figures>{_NUMBER})\s?%"), lambda match: _counted(match["figures"], _PERCENTS)),
+    (re.compile(rf"{START}(?P<figures>{_NUMBER})\s?%"), lambda match: _counted(match["figures"], _PERCENTS)),
     (
-        re.compile(rf"(?<![\w.,:/-])[-−](?P<figures>{_NUMBER}){_END}"),
+        re.compile(rf"(?<![\w.,:/-])[-−](?P<figures>{_NUMBER}){END}"),
         lambda match: f"минус {_cardinal(match['figures'])}",
     ),
-    (re.compile(rf"{_START}(?P<figures>{_NUMBER}){_END}"), lambda match: _cardinal(match["figures"])),
+    (re.compile(rf"{START}(?P<figures>{_NUMBER}){END}"), lambda match: _cardinal(match["figures"])),
 )
