@@ -136,6 +136,14 @@ def test_words_make_up_the_text_and_lie_in_order_within_their_segment(
         assert all(0 <= word.probability <= 1 for word in segment.words)
 
 
+@pytest.mark.parametrize("past", [1, 80, 159])
+def test_audio_that_ends_within_a_frame_is_decoded_once(whisper: Any, speech: Samples, past: int) -> None:
+    told = recognize(whisper, speech[: 3 * SECOND + past], Task("en"))
+
+    assert words(joined(told.segments))[:2] == words(TEXT)[:2]
+    assert len(told.segments) == 1
+
+
 def test_segments_lie_in_order_within_the_audio(
     engine: Any, speech: Samples, plain: Callable[[Any], Recognized]
 ) -> None:

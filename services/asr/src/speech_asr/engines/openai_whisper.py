@@ -76,7 +76,9 @@ class OpenAiWhisperEngine:
         dtw_cpu(np.zeros((1, 1)))
 
     def prepare(self, samples: Samples, task: Task, *, until_seconds: float = math.inf) -> WholeWindow:
-        return WholeWindow(samples, task, min(until_seconds, len(samples) / SAMPLE_RATE_HZ))
+        # Asked for a frame after the last whole one, the package would decode nothing, again and again without end.
+        whole_frames = len(samples) // whisper.audio.HOP_LENGTH
+        return WholeWindow(samples, task, min(until_seconds, whole_frames / whisper.audio.FRAMES_PER_SECOND))
 
     def decode(self, batch: Sequence[WholeWindow]) -> Sequence[Recognized]:
         with self._turn:
