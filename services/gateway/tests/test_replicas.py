@@ -1,5 +1,6 @@
 """Two replicas of asr behind one name: what happens when one is full, or away, or is added."""
 
+import socket
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -24,6 +25,7 @@ class Replicas:
     second: object
     gateway: LiveServer
     hosts: list[str]
+    port: int
     stop_second: Callable[[], None] = field(repr=False)
 
     def post(self, content=b"audio", **more) -> httpx.Response:
@@ -47,7 +49,7 @@ def replicas(make_asr) -> Generator[Replicas]:
 
         settings = GatewaySettings(asr_url=f"http://asr.test:{port}", resolve_seconds=0.05)
         gateway = servers.enter_context(live_server(create_app(settings, resolve=resolve)))
-        yield Replicas(first, second, gateway, hosts, second_server.close)
+        yield Replicas(first, second, gateway, hosts, port, second_server.close)
         for one in (first, second):
             one.gate.set()
 
@@ -94,6 +96,15 @@ def test_a_replica_that_has_gone_costs_nobody_an_answer(replicas) -> None:
 
     assert [replicas.post().status_code for _ in range(10)] == [200] * 10
     assert replicas.asked[0] == 10
+
+
+def test_a_frozen_replica_costs_nobody_an_answer(replicas) -> None:
+    replicas.stop_second()
+    with socket.create_server(("127.0.0.2", replicas.port)), ThreadPoolExecutor(4) as callers:
+        answers = list(callers.map(lambda _: replicas.post().status_code, range(12)))
+
+    assert answers == [200] * 12
+    assert replicas.asked[0] == 12
 
 
 def test_a_body_that_has_begun_is_sent_to_nobody_else(replicas) -> None:

@@ -1,8 +1,9 @@
 """One service behind the gateway: a request to it, its answer, its socket, its health."""
 
 import json
+import math
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, cast
 
 import aiohttp
@@ -19,6 +20,8 @@ from speech_gateway.upstreams.pool import Address, Pool
 _NOT_OURS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 # For lists and health.
 _SMALL = aiohttp.ClientTimeout(total=2.0)
+# A service asks for the body as soon as it has a seat; one that says nothing at all is frozen, or behind a dead wire.
+_WORD_SECONDS = 5.0
 _PING_SECONDS = 20.0
 _UPGRADE_SECONDS = 10.0
 _MAX_FRAME_BYTES = 256 * 1024
@@ -34,14 +37,21 @@ class _Body:
 
     def __init__(self, parts: AsyncIterable[bytes]) -> None:
         self._parts = aiter(parts)
+        self._patience = anyio.CancelScope()
         self.begun = False
         self.failure: Exception | None = None
+
+    def awaited(self) -> anyio.CancelScope:
+        """A block that is left after some seconds, unless the body is asked for within them."""
+        self._patience = anyio.move_on_after(_WORD_SECONDS)
+        return self._patience
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
         self.begun = True
+        self._patience.deadline = math.inf
         try:
             return await anext(self._parts)
         except StopAsyncIteration:
@@ -100,11 +110,14 @@ class Service:
     ) -> aiohttp.ClientResponse | None:
         """The beginning of its answer; None when it cannot be reached, which is held against it."""
         started_seconds = anyio.current_time()
+        answer: aiohttp.ClientResponse | None = None
         try:
-            answer = await self._post(address, path_and_query, headers, body)
+            with body.awaited() if body else nullcontext():
+                answer = await self._post(address, path_and_query, headers, body)
         except _Broken:
             if body is not None and body.failure is not None:
                 raise body.failure from None
+        if answer is None:
             self._pool.failed(address)
             self._metrics.answered(self.name, "unreachable", anyio.current_time() - started_seconds)
             return None
