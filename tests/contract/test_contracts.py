@@ -1,6 +1,7 @@
 import importlib.util
 from pathlib import Path
 
+MAKE = "run `make contracts` and commit the difference"
 _HERE = Path(__file__).parent
 
 
@@ -18,4 +19,5 @@ def test_the_committed_contracts_are_what_the_code_says() -> None:
 
     committed = {path.name: path.read_text(encoding="utf-8") for path in generate.FOLDER.glob("*.json")}
 
-    assert committed == generate.documents(), "run `make contracts` and commit the difference"
+    assert committed == generate.documents(), MAKE
+    assert generate.RELAYED.read_text(encoding="utf-8") == generate.relayed(), MAKE

@@ -61,10 +61,7 @@ def page(browser, stack) -> Generator["sync_api.Page"]:
         page.set_default_timeout(_WAIT_MILLISECONDS)
         wrong: list[str] = []
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on(
-            "request",
-            lambda request: request.url.startswith(("blob:", stack.url, stack.ws_url)) or wrong.append(request.url),
-        )
+        page.on("request", lambda request: is_foreign(request.url, stack) and wrong.append(request.url))
         page.goto(stack.url)
         yield page
         assert wrong == []
@@ -161,6 +158,16 @@ def test_a_phone_shows_all_of_it(page, tab) -> None:
         "all => all.filter((one) => !one.labels?.length && !one.textContent.trim()).map((one) => one.id)",
     )
     assert unnamed == []
+
+
+def test_the_interface_is_shown_and_can_be_tried(page, stack) -> None:
+    page.goto(f"{stack.url}/docs")
+    page.click("text=/v1/models >> nth=0")
+    page.click("text=Try it out")
+    page.click("text=Execute")
+
+    assert "whisper-1" in text_of(page, ".live-responses-table .response-col_description", holds="whisper-1")
+    assert page.locator(".opblock").count() >= 10
 
 
 def test_dark_is_a_button_away(page) -> None:

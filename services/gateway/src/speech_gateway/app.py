@@ -17,6 +17,7 @@ from yarl import URL
 from speech_core.service.app import build
 from speech_core.service.settings import SettingsError
 from speech_core.service.shell import Shell, shell_for
+from speech_gateway import description
 from speech_gateway.accounts import UsageMetrics
 from speech_gateway.door import LISTS, OPEN_PATHS, Doorman
 from speech_gateway.keys import KeyRing, KeysError
@@ -91,7 +92,9 @@ def create_app(settings: GatewaySettings | None = None, *, resolve: Resolve = re
         resources=resources,
         middleware=[cors, door] if settings.cors_origins else [door],
     )
-    app.mount("/playground", page.files)
+    for path, files in page.FILES.items():
+        app.mount(path, files)
+    app.openapi = description.whole(app)
     return app
 
 

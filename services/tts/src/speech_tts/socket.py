@@ -15,7 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 from speech_core.audio import Pcm
 from speech_core.codec.frames import Framer, framer_for
 from speech_core.contracts import tts_socket as wire
-from speech_core.contracts.transcription import ErrorBody
+from speech_core.contracts.errors import ErrorBody
 from speech_core.errors import InvalidRequest, Overloaded, SpeechError, envelope
 from speech_core.service.app import invalid_request
 from speech_core.service.metrics import Tracked, outcome_of

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from speech_core.contracts import Answered
+from speech_core.contracts.errors import ErrorBody
 
 # OpenAI's rule for a file, and room for the form around it.
 MAX_FILE_BYTES = 25 * 1024 * 1024
@@ -63,13 +64,6 @@ class DoneEvent(Transcription):
     """Server-sent event `done`: the whole answer, once more."""
 
     type: Literal["done"] = "done"
-
-
-class ErrorBody(Answered):
-    message: str
-    type: str
-    param: str | None = None
-    code: str | None = None
 
 
 class ErrorEvent(Answered):

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from speech_core.contracts import Answered, Sent
+from speech_core.contracts.errors import ErrorBody
 from speech_core.contracts.speech import SampleRateHz, Speed, Text
-from speech_core.contracts.transcription import ErrorBody
 
 SUBPROTOCOL = "speech.v1"
 

@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 
 from speech_core import __version__
 from speech_core.contracts.health import Health
+from speech_core.contracts.openapi import ERRORS
 from speech_core.errors import InvalidRequest, MethodNotAllowed, NotFound, SpeechError, envelope, retry_headers
 from speech_core.service.intake import Intake
 from speech_core.service.memory import give_back
@@ -54,7 +55,15 @@ def build(
                 shell.started, shell.ended = False, True
                 tasks.cancel_scope.cancel()
 
-    app = FastAPI(title=f"kubespeech {shell.name}", version=__version__, lifespan=lifespan)
+    # The pages that come with FastAPI fetch their scripts from elsewhere.
+    app = FastAPI(
+        title=f"kubespeech {shell.name}",
+        version=__version__,
+        lifespan=lifespan,
+        responses=ERRORS,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.shell = shell
     # The last one added is the outermost.
     app.add_middleware(Intake, shell=shell, operations=operations)
@@ -115,21 +124,24 @@ def _health(shell: Shell) -> APIRouter:
 
 
 async def _on_speech_error(_: Request, error: Exception) -> JSONResponse:
-    error = cast("SpeechError", error)
-    return JSONResponse(envelope(error), error.status, headers=retry_headers(error))
+    return _answer(cast("SpeechError", error))
 
 
-async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
-    return await _on_speech_error(request, invalid_request(cast("RequestValidationError", error).errors()[0]))
+def _answer(error: SpeechError, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(envelope(error), error.status, headers={**retry_headers(error), **(headers or {})})
+
+
+async def _on_validation_error(_: Request, error: Exception) -> JSONResponse:
+    return _answer(invalid_request(cast("RequestValidationError", error).errors()[0]))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     error = cast("HTTPException", error)
     if error.status_code == 404:
-        return await _on_speech_error(request, NotFound(f"there is no {request.url.path}"))
+        return _answer(NotFound(f"there is no {request.url.path}"))
     if error.status_code == 405:
-        return await _on_speech_error(request, MethodNotAllowed(f"{request.url.path} does not take {request.method}"))
-    return await _on_speech_error(request, InvalidRequest(str(error.detail)))
+        return _answer(MethodNotAllowed(f"{request.url.path} does not take {request.method}"), error.headers)
+    return _answer(InvalidRequest(str(error.detail)))
 
 
 def invalid_request(first: Mapping[str, Any]) -> InvalidRequest:

@@ -57,7 +57,9 @@ class _Request:
     async def send(self, message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.accept", "websocket.http.response.start"):
             self._status = message.get("status", 101)
-            MutableHeaders(scope=message)[REQUEST_ID_HEADER] = self._request_id
+            headers = MutableHeaders(scope=message)
+            headers[REQUEST_ID_HEADER] = self._request_id
+            headers["x-content-type-options"] = "nosniff"
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             self._completed = True
         await self._send(message)

@@ -24,7 +24,6 @@ async def start(error: SpeechError, send: Send, *, close: bool) -> bytes:
     headers = {
         "content-type": "application/json",
         "content-length": str(len(body)),
-        "x-content-type-options": "nosniff",
         **retry_headers(error),
         **({"www-authenticate": "Bearer"} if error.status == 401 else {}),
         **({"connection": "close"} if close else {}),

@@ -13,6 +13,7 @@ from speech_asr.openai import TranscriptionForm, answer, read_form, stream
 from speech_asr.pipeline import Pipeline
 from speech_asr.render import audio_headers, stream_headers
 from speech_asr.settings import AsrSettings
+from speech_core.contracts.openapi import BINARY, EVENTS, described, schema
 from speech_core.contracts.transcription import MAX_FILE_BYTES, MAX_FORM_BYTES
 from speech_core.errors import NotFound
 from speech_core.service.operations import Operation
@@ -28,20 +29,28 @@ OPERATIONS = (
 )
 
 
-def _body() -> dict[str, Any]:
-    schema = TranscriptionForm.model_json_schema()
-    schema["properties"] = {"file": {"type": "string", "format": "binary"}, **schema["properties"]}
-    schema["required"] = ["file"]
-    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+def _described() -> dict[str, Any]:
+    form = schema(TranscriptionForm)
+    form["properties"] = {"file": BINARY, **form["properties"]}
+    form["required"] = ["file"]
+    text = {"schema": {"type": "string"}}
+    answers = {
+        "application/json": {"schema": {"type": "object"}},
+        "text/plain": text,
+        "application/x-subrip": text,
+        "text/vtt": text,
+        "text/event-stream": EVENTS,
+    }
+    return described({"multipart/form-data": {"schema": form}}, answers, "by `response_format`, and by `stream`")
 
 
-@router.post("/v1/audio/transcriptions", openapi_extra=_body(), response_class=Response)
+@router.post("/v1/audio/transcriptions", openapi_extra=_described(), response_class=Response)
 async def create_transcription(request: Request) -> Response:
     """OpenAI's: json, text, srt, vtt, verbose_json; `stream=true` for deltas; with `multichannel`, diarized_json."""
     return await _recognize(request, "transcribe")
 
 
-@router.post("/v1/audio/translations", openapi_extra=_body(), response_class=Response)
+@router.post("/v1/audio/translations", openapi_extra=_described(), response_class=Response)
 async def create_translation(request: Request) -> Response:
     """OpenAI's: into English."""
     return await _recognize(request, "translate")

@@ -13,6 +13,7 @@ from speech_asr.hearing import Event, Recording, last
 from speech_asr.languages import code_of
 from speech_asr.pipeline import Pipeline
 from speech_core.codec.decode import RawAudio, SampleFormat
+from speech_core.contracts.openapi import BINARY, EVENTS, described, schema
 from speech_core.contracts.transcription import Transcription
 from speech_core.service.operations import Operation
 from speech_core.service.streaming import EventStream, begun
@@ -37,24 +38,14 @@ class TranscriptionQuery(BaseModel):
     fmt: str | None = None
 
 
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    },
-    "responses": {
-        "200": {
-            "content": {
-                "application/json": {"schema": Transcription.model_json_schema(mode="serialization")},
-                "text/event-stream": {"schema": {"type": "string"}},
-            },
-            "description": "the transcription, or the events `segment`, `progress`, `done` and `error`",
-        }
-    },
-}
+_DESCRIBED = described(
+    {"application/octet-stream": {"schema": BINARY}},
+    {"application/json": {"schema": schema(Transcription, answered=True)}, "text/event-stream": EVENTS},
+    "the transcription, or the events `segment`, `progress`, `done` and `error`",
+)
 
 
-@router.post("/api/stt/bytes", openapi_extra=_BODY, response_class=Response)
+@router.post("/api/stt/bytes", openapi_extra=_DESCRIBED, response_class=Response)
 async def transcribe(request: Request, query: Annotated[TranscriptionQuery, Query()]) -> Response:
     """Recognize the body; with `Accept: text/event-stream`, segments are sent as they are recognized."""
     pipeline: Pipeline = request.state.pipeline

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 from starlette.types import Receive, Scope, Send
 
+from speech_core.contracts.openapi import AUDIO, BINARY, EVENTS, described
 from speech_core.contracts.speech import SampleRateHz, SpeechFormat, Speed
 from speech_core.contracts.transcription import SegmentEvent
 from speech_core.errors import SpeechError, envelope
@@ -50,15 +51,14 @@ def _query(fields: dict[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in fields.items()}
 
 
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
+_DESCRIBED = described(
+    {"application/octet-stream": {"schema": BINARY}},
+    {**AUDIO, "text/event-stream": EVENTS},
+    "the sound, or the events `transcript`, `start`, `audio`, `done` and `error`",
+)
 
 
-@router.post("/api/echo-bytes", response_class=Response, openapi_extra=_BODY)
+@router.post("/api/echo-bytes", response_class=Response, openapi_extra=_DESCRIBED)
 async def echo(request: Request, query: Annotated[EchoQuery, Query()]) -> Response:
     """The words of the recording, spoken; with `Accept: text/event-stream`, transcripts and audio as events."""
     upstreams: Upstreams = request.state.upstreams

@@ -1,5 +1,6 @@
-"""`GET /`: the playground, a page of our own files and nobody else's."""
+"""`GET /` and `/docs`: the playground and the interface, pages of our own files that fetch nothing from elsewhere."""
 
+from importlib.resources import files
 from pathlib import Path
 
 from fastapi import APIRouter, Request
@@ -15,14 +16,19 @@ _POLICY = (
 )
 _HEADERS = {
     "content-security-policy": _POLICY,
-    "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "permissions-policy": "microphone=(self)",
     "cache-control": "no-cache",
 }
+# Swagger UI writes styles and pictures into its page.
+_DOCS_POLICY = _POLICY.replace("style-src", "style-src 'unsafe-inline'").replace("img-src", "img-src data:")
 
 router = APIRouter(include_in_schema=False)
-files = StaticFiles(directory=FOLDER)
+# The more special one first. Swagger UI itself comes with a package that carries its files.
+FILES = {
+    "/playground/swagger": StaticFiles(directory=str(files("fastapi_offline") / "static")),
+    "/playground": StaticFiles(directory=FOLDER),
+}
 
 
 @router.get("/")
@@ -31,3 +37,10 @@ async def page(request: Request) -> HTMLResponse:
     settings: GatewaySettings = request.state.settings
     html = (FOLDER / "index.html").read_text(encoding="utf-8")
     return HTMLResponse(html.replace("{{keys}}", "on" if settings.keys_file else "off"), headers=_HEADERS)
+
+
+@router.get("/docs")
+async def docs() -> HTMLResponse:
+    """The interface, to read and to try."""
+    html = (FOLDER / "docs.html").read_text(encoding="utf-8")
+    return HTMLResponse(html, headers={**_HEADERS, "content-security-policy": _DOCS_POLICY})

@@ -20,7 +20,8 @@ SPEECH = Operation("speech", "/v1/audio/speech", MAX_JSON_BYTES, "input", "text_
 TRANSCRIPTIONS = Operation("transcriptions", "/v1/audio/transcriptions", MAX_FORM_BYTES, "file")
 TRANSLATIONS = Operation("translations", "/v1/audio/translations", MAX_FORM_BYTES, "file")
 
-router = APIRouter(tags=["relay"])
+# They are described as the services describe them: see description.py.
+router = APIRouter(include_in_schema=False)
 
 
 def stt(max_audio_bytes: int) -> Operation:

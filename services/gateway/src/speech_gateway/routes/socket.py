@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.websockets import WebSocketDisconnect
 
 from speech_core.contracts import tts_socket as wire
-from speech_core.contracts.transcription import ErrorBody
+from speech_core.contracts.errors import ErrorBody
 from speech_core.errors import SpeechError, Unavailable, envelope, retry_headers
 from speech_core.service.operations import Operation
 from speech_core.service.shell import Shell

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from speech_core.codec.encode import encoder_for
+from speech_core.contracts.openapi import AUDIO, EVENTS, described, schema
 from speech_core.contracts.speech import MAX_JSON_BYTES, SpeechFormat, Speed
 from speech_core.errors import NotFound, UnsupportedMediaType
 from speech_core.service.operations import Operation
@@ -51,12 +52,14 @@ class CreateSpeech(BaseModel):
     stream_format: Literal["audio", "sse"] = "audio"
 
 
-_BODY = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": CreateSpeech.model_json_schema()}}}
-}
+_DESCRIBED = described(
+    {"application/json": {"schema": schema(CreateSpeech)}},
+    {**AUDIO, "text/event-stream": EVENTS},
+    "the sound, while it is being made; with `stream_format=sse` as events",
+)
 
 
-@router.post("/v1/audio/speech", response_class=Response, openapi_extra=_BODY)
+@router.post("/v1/audio/speech", response_class=Response, openapi_extra=_DESCRIBED)
 async def create_speech(request: Request) -> Response:
     """OpenAI's: `input` is spoken and streamed; `stream_format=sse` sends it as events."""
     pipeline: Pipeline = request.state.pipeline

@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
 from speech_core.codec.encode import encoder_for
+from speech_core.contracts.openapi import AUDIO, described, schema
 from speech_core.contracts.speech import SampleRateHz, SpeechFormat, SpeechRequest, Speed
 from speech_core.errors import UnsupportedMediaType
 from speech_core.service.operations import Operation
@@ -35,18 +36,17 @@ class SpeechQuery(BaseModel):
     sample_rate: SampleRateHz | None = None
 
 
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": SpeechRequest.model_json_schema()},
-            "text/plain": {"schema": {"type": "string", "description": "each line is spoken as soon as it is there"}},
-        },
-    }
-}
+_DESCRIBED = described(
+    {
+        "application/json": {"schema": schema(SpeechRequest)},
+        "text/plain": {"schema": {"type": "string", "description": "each line is spoken as soon as it is there"}},
+    },
+    AUDIO,
+    "the sound, while it is being made",
+)
 
 
-@router.post("/api/tts", response_class=StreamingResponse, openapi_extra=_BODY)
+@router.post("/api/tts", response_class=StreamingResponse, openapi_extra=_DESCRIBED)
 async def create_speech(request: Request, query: Annotated[SpeechQuery, Query()]) -> StreamingResponse:
     """Speak the JSON's `text`, or the lines of a `text/plain` body as they arrive. The answer is one audio stream."""
     pipeline: Pipeline = request.state.pipeline
