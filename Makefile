@@ -14,7 +14,7 @@ ENGINE_INSTALLED := $(patsubst requirements/asr-%.lock,.venv/.asr-%,$(wildcard r
 install = $(BIN)/python -m pip --disable-pip-version-check --quiet install $(1) 2> .venv/pip.log \
   || { echo "error: packages cannot be installed: $$(tail -n 1 .venv/pip.log) (all of it: .venv/pip.log)" >&2; exit 1; }
 
-.PHONY: help up test fuzz lint types contracts lock bench clean
+.PHONY: help up test fuzz lint types contracts chart e2e lock bench clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -40,6 +40,12 @@ types: .venv/.dev ## pyright, strict
 
 contracts: .venv/.dev ## write the wire down in contracts/
 	$(BIN)/python tests/contract/generate.py
+
+chart: .venv/.dev ## write the chart's schema and README from the code and values.yaml
+	$(BIN)/python tests/chart/generate.py
+
+e2e: .venv/.dev ## tests on the cluster of the current context, which they change: after asking, and test clusters only
+	@tests/e2e/run
 
 bench: .venv/.dev ## measurements against running services: CORPUS=folder
 	$(BIN)/python bench/word_error_rate.py --corpus $(CORPUS)

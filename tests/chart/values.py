@@ -1,4 +1,4 @@
-"""What the chart can be told, as a model: its schema refuses what is not known. The services' own settings come from their classes."""
+"""What the chart can be told, as a model that refuses what is not known; `config` is of the settings' own classes."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Literal
