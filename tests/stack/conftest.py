@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -33,6 +33,7 @@ class Process:
     port: int
     management_port: int
     environment: Mapping[str, str]
+    log: Path | None = None
     popen: subprocess.Popen[bytes] | None = None
 
     @property
@@ -40,7 +41,9 @@ class Process:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        self.popen = subprocess.Popen([sys.executable, "-m", f"speech_{self.name}"], env=self.environment)
+        command = [sys.executable, "-m", f"speech_{self.name}"]
+        with self.log.open("ab") if self.log else nullcontext() as out:
+            self.popen = subprocess.Popen(command, env=self.environment, stdout=out, stderr=out)
 
     def wait_ready(self) -> None:
         nap = Event()
@@ -94,8 +97,8 @@ class Stack:
 
 
 @contextmanager
-def running_stack(**settings: str) -> Generator[Stack]:
-    """Start the three with *settings* (variables by name) and stop them again."""
+def running_stack(*, log: Path | None = None, **settings: str) -> Generator[Stack]:
+    """Start the three with *settings* (variables by name) and stop them again; *log* is for the gateway's lines."""
     ports = {name: (free_port(), free_port()) for name in ("gateway", "asr", "tts")}
     environment = {**os.environ, "HOST": "127.0.0.1", "LOG_LEVEL": "warning"}
     for name, (port, management_port) in ports.items():
@@ -105,6 +108,7 @@ def running_stack(**settings: str) -> Generator[Stack]:
     environment["GATEWAY_TTS_URL"] = f"http://127.0.0.1:{ports['tts'][0]}"
     environment |= settings
     stack = Stack(**{name: Process(name, *pair, environment) for name, pair in ports.items()})
+    stack.gateway.log = log
     with ExitStack() as cleanup:
         for process in (stack.asr, stack.tts, stack.gateway):
             process.start()
@@ -134,13 +138,26 @@ def stack(models: None) -> Generator[Stack]:
         yield running
 
 
-@pytest.fixture
-def start_fakes() -> Generator[Callable[..., Stack]]:
-    """The fake engines, with settings of the test's own."""
+@contextmanager
+def _starting_fakes() -> Generator[Callable[..., Stack]]:
     with ExitStack() as cleanup:
         yield lambda **settings: cleanup.enter_context(
             running_stack(**{"ASR_ENGINE": "fake", "TTS_ENGINE": "fake", **settings})
         )
+
+
+@pytest.fixture
+def start_fakes() -> Generator[Callable[..., Stack]]:
+    """The fake engines, with settings of the test's own."""
+    with _starting_fakes() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_module_fakes() -> Generator[Callable[..., Stack]]:
+    """The same, for all tests of a module."""
+    with _starting_fakes() as start:
+        yield start
 
 
 @pytest.fixture(name="free_port")

@@ -47,7 +47,7 @@ def test_a_page_may_load_nothing_from_elsewhere(stack, path) -> None:
         ("GET", "/nowhere", 404),
         ("PUT", "/api/tts", 405),
         ("POST", "/api/tts", 415),
-        ("POST", "/v1/audio/transcriptions", 400),
+        ("POST", "/v1/audio/transcriptions", 415),
     ],
 )
 def test_every_answer_says_what_it_is_and_who_asked(stack, method, path, status) -> None:

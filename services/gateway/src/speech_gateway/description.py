@@ -21,6 +21,8 @@ def whole(app: FastAPI) -> Callable[[], dict[str, Any]]:
         document["paths"] = dict(sorted({**relayed["paths"], **document["paths"]}.items()))
         schemas = {**relayed["components"]["schemas"], **document["components"]["schemas"]}
         document["components"]["schemas"] = dict(sorted(schemas.items()))
+        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{}, {"key": []}]  # where keys are on
         return document
 
     return openapi

@@ -32,4 +32,3 @@ class GatewaySettings(ServiceSettings):
     keys_seconds: float = Field(default=2, gt=0, description="how often the file of keys is looked at")
     open_lists: bool = Field(default=False, description="whether models and voices are listed without a key")
     cors_origins: tuple[str, ...] = Field(default=(), description="pages that may call from a browser; * for any")
-    stalled_seconds: float = Field(default=30, gt=0, description="how long a listener may stop reading")

@@ -62,7 +62,6 @@ class TtsSettings(ServiceSettings):
     silent_writer_seconds: float = Field(
         default=60, gt=0, description="how long an utterance that is being written may wait for its next words"
     )
-    stalled_seconds: float = Field(default=30, gt=0, description="how long a listener may stop reading")
 
     @property
     def layout(self) -> Layout:

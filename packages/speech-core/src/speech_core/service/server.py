@@ -1,5 +1,6 @@
 """A service as a process: settings, logs, the server with its bounds, probes, and the drain on SIGTERM."""
 
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -54,6 +55,14 @@ class Server(uvicorn.Server):
         self._shell = shell
         self._stop_requested = False
         self._deadline_seconds = 0.0
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        stalled_milliseconds = int(self._shell.settings.stalled_seconds * 1000)
+        for sock in (sock for door in self.servers for sock in door.sockets):
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
+                # Inherited by each connection: who reads nothing for so long is cut off by Linux (tcp(7)).
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, stalled_milliseconds)
 
     def request_stop(self) -> None:
         """Begin the drain; may be called from a signal handler or another thread."""

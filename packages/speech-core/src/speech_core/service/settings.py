@@ -38,6 +38,7 @@ class ServiceSettings(BaseSettings):
     body_timeout_seconds: float = Field(
         default=30, gt=0, description="longest silence between two parts of a request's body"
     )
+    stalled_seconds: float = Field(default=30, gt=0, description="how long a listener may stop reading")
     grace_seconds: float = Field(default=30, gt=0, description="how long a drain waits for what is in progress")
 
     @field_validator("models_dir", mode="before")
