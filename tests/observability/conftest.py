@@ -1,0 +1,84 @@
+"""A Prometheus that has scraped the three services under load, and exporters that are not ours."""
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_HERE = Path(__file__).parent
+sys.path.insert(0, str(_HERE))
+
+from exporters import NAMES, running_exporters  # noqa: E402 - the folder comes first
+from load import Callers, settings_with_keys  # noqa: E402
+from prometheus_server import Job, Prometheus, running_prometheus  # noqa: E402
+
+from speech_core.testing.waiting import wait_until  # noqa: E402
+
+CHOSEN = {"namespace": "speech", "release": "demo"}
+_SCRAPES = 12
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What was scraped, and when."""
+
+    prometheus: Prometheus
+    start: float
+    end: float
+
+
+def stack_module() -> Any:
+    """How the services are started for all tests of the whole."""
+    spec = importlib.util.spec_from_file_location("stack_of_all", _HERE.parent / "stack/conftest.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # A dataclass looks its own module up.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def tools() -> None:
+    """Prometheus and promtool; a machine of one's own may lack them, CI may not."""
+    missing = [name for name in ("prometheus", "promtool") if shutil.which(name) is None]
+    if missing and os.environ.get("CI") != "true":
+        pytest.skip(f"{missing} not found; on Debian and Ubuntu: apt-get install prometheus")
+    assert not missing
+
+
+@pytest.fixture(scope="session")
+def watched(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Generator[Watched]:
+    """Every kind of call went to the services, was scraped with and without a cluster's labels, and the rules ran."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    module = stack_module()
+    settings = {"ASR_ENGINE": "fake", "TTS_ENGINE": "fake", "ASR_SEATS": "2", "TTS_SEATS": "2"}
+    with (
+        running_exporters() as exporters,
+        module.running_stack(**settings, **settings_with_keys(folder)) as stack,
+    ):
+        ours = [f"127.0.0.1:{process.management_port}" for process in (stack.gateway, stack.asr, stack.tts)]
+        jobs = [Job("speech", ours, CHOSEN), Job("native", ours)]
+        jobs += [Job(name, [exporters], path=f"/{name}") for name in NAMES]
+        with running_prometheus(folder, jobs) as prometheus:
+            wait_until(lambda: scrapes(prometheus) >= 2)
+            callers = Callers(stack.url, module.CLIP.read_bytes())
+            while scrapes(prometheus) < _SCRAPES:
+                callers.round(at_once=9)
+            seen = scrapes(prometheus)
+            wait_until(lambda: scrapes(prometheus) >= seen + 3)
+            end = float(prometheus.now("vector(time())")[0]["value"][1])
+            yield Watched(prometheus, end - _SCRAPES, end)
+
+
+def scrapes(prometheus: Prometheus) -> float:
+    """How often the services were scraped, each of them."""
+    found = prometheus.now('min(count_over_time(up{job="speech"}[1h]))')
+    return float(found[0]["value"][1]) if found else 0.0
