@@ -161,5 +161,15 @@ def from_envelope(status: int, body: object, *, retry_after_seconds: float | Non
     )
 
 
+def from_event(body: object) -> SpeechError:
+    """Rebuild the error of an `error` event, which has no status: by its type and code."""
+    fields: Mapping[str, Any] = {}
+    if isinstance(body, dict) and isinstance(inner := cast("dict[str, Any]", body).get("error"), dict):
+        fields = cast("dict[str, Any]", inner)
+    kinds = [kind for kind in _tree(SpeechError) if kind.type == fields.get("type")]
+    kind = next((kind for kind in kinds if kind.code == fields.get("code")), kinds[0] if kinds else SpeechError)
+    return kind(str(fields.get("message") or "it failed"), code=fields.get("code"), param=fields.get("param"))
+
+
 def _tree(kind: type[SpeechError]) -> list[type[SpeechError]]:
     return [kind, *(leaf for child in kind.__subclasses__() for leaf in _tree(child))]

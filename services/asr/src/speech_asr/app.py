@@ -30,7 +30,8 @@ def create_app(settings: AsrSettings | None = None, *, engine: Engine | None = N
     layout = settings.layout
     operations = (stt.operation(settings.max_audio_bytes), *openai.OPERATIONS)
     shell = shell_for("asr", settings, [operation.name for operation in operations])
-    metrics = RecognitionMetrics(shell.metrics.registry, engine=settings.engine, model=settings.model)
+    metrics = RecognitionMetrics(shell.metrics, engine=settings.engine)
+    metrics.loaded(settings.model, 0.0)
     backlog = Backlog(
         limit_seconds=settings.queue_audio_seconds,
         longest_seconds=settings.max_audio_seconds,
@@ -42,7 +43,7 @@ def create_app(settings: AsrSettings | None = None, *, engine: Engine | None = N
     async def resources(shell: Shell) -> AsyncGenerator[Mapping[str, Any]]:
         started_seconds = time.monotonic()
         loaded = engine or await to_thread.run_sync(_load, settings)
-        metrics.loaded(time.monotonic() - started_seconds)
+        metrics.loaded(settings.model, time.monotonic() - started_seconds)
         await to_thread.run_sync(warm_up)
         shell.loaded = Loaded([settings.engine], [settings.model])
 
@@ -57,10 +58,11 @@ def create_app(settings: AsrSettings | None = None, *, engine: Engine | None = N
             workers=layout.workers,
             batch_size=layout.batch_size,
             windows_per_request=layout.windows_per_request,
-            on_batch=metrics.computed,
+            on_batch=metrics.batch,
             on_done=done,
         )
-        metrics.observe_queue(windows=lambda: scheduler.waiting, audio_seconds=lambda: backlog.queued_seconds)
+        metrics.observe_queue(lambda: scheduler.waiting)
+        metrics.observe_backlog(lambda: backlog.queued_seconds)
         try:
             async with scheduler.running():
                 yield {"pipeline": Pipeline(loaded, scheduler, settings, shell.metrics), "settings": settings}

@@ -14,6 +14,7 @@ from speech_asr.segments import Recognized, Segment
 from speech_asr.vad import Window
 from speech_core.codec.decode import Header, RawAudio
 from speech_core.errors import Unavailable
+from speech_core.service.observation import Observation, current
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Request:
     channels: int = 1
     share: Share = field(default_factory=Share)
     started_seconds: float = field(default_factory=anyio.current_time)
+    observation: Observation = field(default_factory=current)
 
 
 def failed(outcome: Recognized | None) -> bool:

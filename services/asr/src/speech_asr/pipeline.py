@@ -5,8 +5,8 @@ bytes - spool - decode - vad - scheduler.submit - engine - segments - render
 """
 
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Sequence
+from contextlib import AsyncExitStack, aclosing, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,12 +23,15 @@ from speech_asr.scheduler import Scheduler, Ticket
 from speech_asr.segments import Recognized
 from speech_asr.settings import AsrSettings
 from speech_asr.spool import Spool
-from speech_asr.vad import HEARD, Window, detector_for, windows
+from speech_asr.vad import HEARD, Detector, Samples, Spans, Window, detector_for, windows
+from speech_core.audio import Pcm
 from speech_core.codec.decode import DecodeLimits
 from speech_core.codec.isolation import decode_isolated, probe_isolated
 from speech_core.errors import DeadlineExceeded, InvalidRequest, TooLarge
 from speech_core.pipeline.pull import pull
 from speech_core.service.metrics import Metrics
+from speech_core.service.observation import current
+from speech_core.service.tracing import Span
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -64,13 +67,18 @@ class Pipeline:
         *body* is read before anything is sent; *recording* is called once it has been, since a form may say after
         its file what is to be done with it.
         """
-        async with self._spool.receive(body) as path:
+        async with AsyncExitStack() as stack:
+            with current().span.child("spool"):
+                path = await stack.enter_async_context(self._spool.receive(body))
             request = Request(recording(), lease)
             hearings = await self._hearings(path, request)
             async with aclosing(self._in_step(path, hearings)) as events:
                 async for event in events:
                     yield event
-            yield whole(hearings)
+            heard = whole(hearings)
+            request.observation.fields["audio_seconds"] = round(heard.duration_seconds, 3)
+            request.observation.stage = "send"
+            yield heard
 
     async def _hearings(self, path: Path, request: Request) -> list[Hearing]:
         """One for the file, or one for each of its channels."""
@@ -124,7 +132,8 @@ class Pipeline:
             channel=hearing.channel,
             on_header=hearing.announce,
         )
-        cut = pull(windows(decoded, self._detect), limiter=self._listeners)
+        span = hearing.request.observation.span
+        cut = pull(windows(_decoding(decoded, span), _detecting(self._detect, span)), limiter=self._listeners)
         async with aclosing(self._recognized(cut, hearing)) as recognized:
             async for window, outcome in recognized:
                 self._count(window, outcome)
@@ -136,13 +145,16 @@ class Pipeline:
     ) -> AsyncGenerator[tuple[Window, Recognized | None]]:
         """The windows in order, a few ahead of the engine, once the first has told the language."""
         ahead: deque[tuple[Window, Ticket | None]] = deque()
+        observation = hearing.request.observation
         try:
+            observation.stage = "decode"
             async with aclosing(cut):
                 async for window in cut:
                     hearing.meet(window)
                     ahead.append((window, await self._submitted(window, hearing)))
                     while ahead and (hearing.language is None or len(ahead) > self._scheduler.windows_per_request):
                         yield await self._outcome(*ahead.popleft(), hearing)
+                    observation.stage = "decode"
             while ahead:
                 yield await self._outcome(*ahead.popleft(), hearing)
         finally:
@@ -170,6 +182,7 @@ class Pipeline:
         if ticket is None:
             return window, Recognized(None, ())
         audio_seconds = window.end_seconds * hearing.request.channels
+        hearing.request.observation.stage = "queue" if self._scheduler.waits(ticket) else "engine"
         deadline_seconds = hearing.request.started_seconds + self._deadline_seconds + 2 * audio_seconds
         with anyio.move_on_after(max(0.0, deadline_seconds - anyio.current_time())):
             try:
@@ -184,3 +197,17 @@ class Pipeline:
             self._metrics.audio("in", kind, seconds)
         if outcome and outcome.cut:
             log.warning("decoder_bound_reached", window_seconds=round(window.seconds, 3))
+
+
+def _decoding(decoded: Generator[Pcm], parent: Span) -> Generator[Pcm]:
+    """*decoded* within a span: the decoder's own process ends with it."""
+    with closing(decoded), parent.child("decode"):
+        yield from decoded
+
+
+def _detecting(detect: Detector, parent: Span) -> Detector:
+    def detected(samples: Samples) -> Spans:
+        with parent.child("vad"):
+            return detect(samples)
+
+    return detected

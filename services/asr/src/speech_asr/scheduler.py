@@ -16,6 +16,8 @@ import anyio
 
 from speech_asr.engines import Attempt
 from speech_asr.segments import Recognized
+from speech_core.service.observation import Observation, current
+from speech_core.service.tracing import NO_SPAN, Span
 
 # A request is placed as if it had come this much later for each second of its audio that is still to be heard: an
 # hour gives way to the clips of one minute, and then has its turn.
@@ -33,13 +35,20 @@ class Share:
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """A window in the line, or in the engine, until `result` is set or `error` is."""
+    """
+    A window in the line, or in the engine, until `result` is set or `error` is.
+
+    *observation* is that of its request, *span* its own, *waiting* that of its place in the line.
+    """
 
     attempt: Attempt
     share: Share
     audio_seconds: float
     joined_seconds: float
     rank: tuple[float, int]
+    observation: Observation = field(default_factory=Observation)
+    span: Span = NO_SPAN
+    waiting: Span = NO_SPAN
     waited_seconds: float = 0.0
     compute_seconds: float = 0.0
     alone: bool = False
@@ -52,6 +61,13 @@ class Ticket:
     def key(self) -> Hashable:
         """What a batch has in common; a window that broke a batch shares no other."""
         return id(self) if self.alone else self.attempt.key
+
+    def leave_line(self, *, waited_seconds: float) -> None:
+        """Its turn has come."""
+        self.waited_seconds = waited_seconds
+        self.waiting.end()
+        if self.observation.stage == "queue":
+            self.observation.stage = "engine"
 
     def answer(self) -> Recognized:
         """The result; raises what the engine raised."""
@@ -69,6 +85,17 @@ def _whole(outcome: Sequence[Recognized | Attempt], *, of: int) -> Sequence[Reco
     if len(outcome) != of:
         raise RuntimeError(f"the engine answered {len(outcome)} of {of} windows")
     return outcome
+
+
+def _batch_span(batch: Sequence[Ticket]) -> Span:
+    """One span for all: within the first window whose trace is recorded, linked with each of the others."""
+    spans = [ticket.span for ticket in batch]
+    first = next((span for span in spans if span.is_recorded), NO_SPAN)
+    whole = first.child("batch", {"speech.batch_size": len(batch)}, links=spans)
+    for span in spans:
+        if span is not first:
+            span.link(whole)
+    return whole
 
 
 class Scheduler:
@@ -113,11 +140,17 @@ class Scheduler:
         """Windows in the line."""
         return len(self._line)
 
+    def waits(self, ticket: Ticket) -> bool:
+        """Whether it stands in the line."""
+        return ticket in self._line
+
     def submit(self, attempt: Attempt, share: Share, *, audio_seconds: float, remaining_seconds: float) -> Ticket:
         """Put a window of *audio_seconds* into the line; *remaining_seconds* of its request are still to be heard."""
         now_seconds = anyio.current_time()
         rank = now_seconds + remaining_seconds * _LATER_PER_AUDIO_SECOND, next(self._numbers)
-        ticket = Ticket(attempt, share, audio_seconds, now_seconds, rank)
+        observation = current()
+        span = observation.span.child("window", {"speech.audio_seconds": audio_seconds})
+        ticket = Ticket(attempt, share, audio_seconds, now_seconds, rank, observation, span)
         self._enqueue(ticket)
         return ticket
 
@@ -131,14 +164,16 @@ class Scheduler:
 
     def drop(self, ticket: Ticket) -> None:
         """Nobody waits for this one any more: it leaves the line; in the engine, its result is thrown away."""
-        if ticket.done.is_set():
-            return
-        ticket.dropped = True
-        if ticket in self._line:
-            self._line.remove(ticket)
+        if not ticket.done.is_set():
+            ticket.dropped = True
+            if ticket in self._line:
+                self._line.remove(ticket)
+                ticket.waiting.end()
+        ticket.span.end()
 
     def _enqueue(self, ticket: Ticket) -> None:
         self._line.append(ticket)
+        ticket.waiting = ticket.span.child("queue wait")
         self._wake()
 
     def _wake(self) -> None:
@@ -163,19 +198,21 @@ class Scheduler:
                 break
             if ticket.share.inside < self.windows_per_request and (not batch or ticket.key == batch[0].key):
                 ticket.share.inside += 1
-                ticket.waited_seconds = anyio.current_time() - ticket.joined_seconds
+                ticket.leave_line(waited_seconds=anyio.current_time() - ticket.joined_seconds)
                 batch.append(ticket)
         self._line = [ticket for ticket in self._line if ticket not in batch]
         return batch
 
     async def _run(self, batch: list[Ticket]) -> None:
         started_seconds = anyio.current_time()
+        span = _batch_span(batch)
         outcome: Sequence[Recognized | Attempt] | Exception
         try:
             outcome = _whole(await self._decode([ticket.attempt for ticket in batch]), of=len(batch))
         except Exception as error:  # noqa: BLE001 - any failure of the engine is that of the windows in it
             outcome = error
         finally:
+            span.end()
             for ticket in batch:
                 ticket.share.inside -= 1
             self._wake()

@@ -76,8 +76,8 @@ class Doorman:
     def _count(self, path: str, error: SpeechError) -> None:
         self._metrics.refused(error.code)
         if operation := self._operations.get(path):
-            with self._metrics.track(operation) as tracked:
-                tracked.outcome = "client_error"
+            with self._metrics.track(operation) as observation:
+                observation.failed(error)
 
     def _account(self, scope: Scope) -> Usage | None:
         if self._keys is None or self._is_open(scope["path"]) or scope.get("method") == "OPTIONS":

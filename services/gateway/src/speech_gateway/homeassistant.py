@@ -20,7 +20,7 @@ from anyio import CancelScope
 from speech_core import __version__
 from speech_core.contracts.models import ModelList, VoiceList
 from speech_core.errors import InvalidRequest, SpeechError, Unavailable
-from speech_core.service.metrics import outcome_of
+from speech_core.service.observation import Observation, observed
 from speech_core.service.operations import Operation
 from speech_core.service.shell import Shell
 from speech_gateway.settings import GatewaySettings
@@ -172,16 +172,22 @@ class _Conversation:
 
     async def _counted(self, operation: Operation, work: Callable[[], Awaitable[None]]) -> None:
         """One request, which ends with its answer or with an error that the client is told."""
-        with self._shell.metrics.track(operation.name) as tracked, self._shell.drain.enter():
+        span = self._shell.tracer.begin(operation.name, {})
+        with (
+            span,
+            observed(Observation(span)),
+            self._shell.metrics.track(operation.name) as observation,
+            self._shell.drain.enter(),
+        ):
             try:
                 if self._shell.drain.draining:
                     raise Unavailable("the gateway is going away", code="draining")
                 await work()
             except SpeechError as error:
-                tracked.outcome = outcome_of(error.status)
+                observation.failed(error)
                 await self._say(Error(text=error.message, code=error.code).event())
             except OSError:
-                tracked.outcome = "cancelled"
+                observation.cancelled()
                 raise
 
     async def _transcribe(self, start: AudioStart) -> None:

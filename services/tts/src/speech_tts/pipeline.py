@@ -5,9 +5,10 @@ text - sentences.split - wording.spoken - engine.synthesize - seams.join - pull 
 """
 
 import re
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import dataclass
 
 import anyio
@@ -17,8 +18,10 @@ from speech_core.audio import Pcm
 from speech_core.codec.encode import Encoder
 from speech_core.errors import DeadlineExceeded, InvalidRequest, SpeechError, TooLarge, Unavailable
 from speech_core.pipeline.pull import pull
-from speech_core.service.metrics import Metrics
+from speech_core.service.observation import current
+from speech_core.service.tracing import Span
 from speech_tts.engines import Engine, Voice
+from speech_tts.metrics import SynthesisMetrics
 from speech_tts.seams import Seams
 from speech_tts.sentences import split
 from speech_tts.settings import TtsSettings
@@ -46,13 +49,14 @@ class Speech:
 class Pipeline:
     """Engines with their voices, and as many threads as there are seats."""
 
-    def __init__(self, engines: Sequence[Engine], settings: TtsSettings, metrics: Metrics) -> None:
+    def __init__(self, engines: Sequence[Engine], settings: TtsSettings, metrics: SynthesisMetrics) -> None:
         self.voices = Voices(engines, settings.voice_aliases)
         self._engines = {voice.engine: engine for engine in engines for voice in engine.voices.values()}
         self._turns = {name: Turns(engine.lanes.total) for name, engine in self._engines.items()}
         self._settings = settings
         self._metrics = metrics
         self._threads = CapacityLimiter(settings.seats)
+        metrics.observe_queue(lambda: sum(turns.waiting for turns in self._turns.values()))
 
     def stuck(self) -> bool:
         """Whether an engine has been at one phrase for longer than it may; any thread may ask."""
@@ -77,16 +81,23 @@ class Pipeline:
 
     async def encode(self, lines: AsyncIterator[str], talk: "Talk", encoder: Encoder) -> AsyncGenerator[bytes]:
         """All *lines* as one file, each spoken as soon as it is there; raises `InvalidRequest` when nothing sounds."""
+        held_seconds = 0.0
         async for line in lines:
             async with aclosing(talk.say(split(line))) as sound:
                 async for pcm in sound:
+                    held_seconds += pcm.seconds
                     # Half a second of work for a long phrase: not on the loop.
-                    if data := await to_thread.run_sync(encoder.encode, pcm, limiter=self._threads):
+                    with talk.span.child("encode"):
+                        data = await to_thread.run_sync(encoder.encode, pcm, limiter=self._threads)
+                    if data:
                         yield data
+                        talk.sent(held_seconds)
+                        held_seconds = 0.0
         if not talk.audio_seconds:
             raise nothing_to_speak()
         if tail := encoder.flush():
             yield tail
+        talk.sent(held_seconds)
 
 
 class Talk:
@@ -98,7 +109,7 @@ class Talk:
         speech: Speech,
         turns: Turns,
         threads: CapacityLimiter,
-        metrics: Metrics,
+        metrics: SynthesisMetrics,
         settings: TtsSettings,
         operation: str,
     ) -> None:
@@ -109,33 +120,71 @@ class Talk:
         self._threads = threads
         self._metrics = metrics
         self._operation = operation
+        self._observation = current()
+        self.span: Span = self._observation.span
         self._timeout_seconds = settings.synthesis_timeout_seconds
         pause_seconds = settings.sentence_pause_seconds / speech.speed
         self._seams = Seams(speech.voice.format, pause_seconds=pause_seconds)
         self._started_seconds = anyio.current_time()
+        self._sent_seconds = 0.0
+        self._computed_seconds = 0.0
+        self.span.set({"speech.engine": speech.voice.engine, "speech.voice": speech.voice.id})
 
     async def say(self, pieces: Iterable[str]) -> AsyncGenerator[Pcm]:
         """The sound of *pieces*, a phrase at a time: the next one is made once the last one was taken."""
         if not self.audio_seconds:
             self._started_seconds = anyio.current_time()
-        phrases = pull(self._phrases(pieces), limiter=self._threads, turn=lambda: self._turns.take(self._due_seconds))
-        asked_seconds = anyio.current_time()
-        async with aclosing(phrases):
-            async for pcm in phrases:
-                took_seconds = anyio.current_time() - asked_seconds
-                if took_seconds > self._timeout_seconds:
-                    raise DeadlineExceeded(f"a phrase was not spoken within {self._timeout_seconds:g} s")
-                if not self.audio_seconds:
-                    self._metrics.first_audio(self._operation, self._speech.voice.engine, took_seconds)
-                self.audio_seconds += pcm.seconds
-                self._metrics.audio("out", "synthesized", pcm.seconds)
-                yield pcm
+        try:
+            async with aclosing(pull(self._phrases(pieces), limiter=self._threads, turn=self._turn)) as phrases:
                 asked_seconds = anyio.current_time()
+                async for pcm in phrases:
+                    took_seconds = anyio.current_time() - asked_seconds
+                    if took_seconds > self._timeout_seconds:
+                        raise DeadlineExceeded(f"a phrase was not spoken within {self._timeout_seconds:g} s")
+                    self.audio_seconds += pcm.seconds
+                    self._observation.stage = "send"
+                    yield pcm
+                    self._used(pcm)
+                    asked_seconds = anyio.current_time()
+        except (GeneratorExit, anyio.get_cancelled_exc_class()):
+            self._metrics.wasted(self._computed_seconds)
+            raise
 
-    @property
-    def _due_seconds(self) -> float:
-        """When a listener who began at once has heard all that was made."""
-        return self._started_seconds + self.audio_seconds
+    def sent(self, audio_seconds: float) -> None:
+        """That much of it has left for the listener."""
+        if audio_seconds and not self._sent_seconds:
+            waited_seconds = anyio.current_time() - self._started_seconds
+            self._metrics.first_audio.sent(self._operation, self._speech.voice.engine, waited_seconds, self.span)
+            self._observation.first_audio(waited_seconds)
+        self._sent_seconds += audio_seconds
+        self._observation.fields["audio_seconds"] = round(self._sent_seconds, 3)
+        self._metrics.sent(audio_seconds)
+
+    def _used(self, pcm: Pcm) -> None:
+        """A phrase was taken: what it cost was not in vain."""
+        self._metrics.computed(
+            self._speech.voice.engine,
+            compute_seconds=self._computed_seconds,
+            audio_seconds=pcm.seconds,
+            span=self.span,
+        )
+        self._computed_seconds = 0.0
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncGenerator[None]:
+        """A turn among all utterances: who would fall silent first goes first."""
+        asked_seconds = anyio.current_time()
+        self._observation.stage = "queue"
+        waiting = self.span.child("queue wait")
+        try:
+            # When a listener who began at once has heard all that was made.
+            async with self._turns.take(self._started_seconds + self.audio_seconds):
+                waiting.end()
+                self._metrics.waited(anyio.current_time() - asked_seconds, self.span)
+                self._observation.stage = "engine"
+                yield
+        finally:
+            waiting.end()
 
     def _phrases(self, pieces: Iterable[str]) -> Generator[Pcm]:
         """Blocking: the engine's sound for each piece in turn; its failures in our words."""
@@ -159,8 +208,17 @@ class Talk:
                 sound.close()
 
     def _joined(self, piece: str, sound: Generator[Pcm]) -> Generator[Pcm]:
-        try:
-            for index, phrase in enumerate(sound):
+        """The phrases of one sentence; the first one comes without a look at whether another one follows."""
+        index = 0
+        with closing(sound):
+            while True:
+                began_seconds = time.perf_counter()
+                making = self.span.child("sentence", {"speech.characters": len(piece), "speech.phrase": index})
+                phrase = next(sound, None)
+                self._computed_seconds += time.perf_counter() - began_seconds
+                if phrase is None:
+                    return
+                making.set({"speech.audio_seconds": phrase.seconds})
+                making.end()
                 yield self._seams.join(phrase, piece, goes_on=index > 0)
-        finally:
-            sound.close()
+                index += 1

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass
 
 import anyio
@@ -18,12 +18,13 @@ from speech_core.contracts import tts_socket as wire
 from speech_core.contracts.errors import ErrorBody
 from speech_core.errors import InvalidRequest, Overloaded, SpeechError, envelope
 from speech_core.service.app import invalid_request
-from speech_core.service.metrics import Tracked, outcome_of
+from speech_core.service.observation import Observation
 from speech_core.service.operations import Operation
 from speech_core.service.server import SOCKET_MESSAGE_BYTES
 from speech_core.service.shell import Shell
+from speech_core.service.utterances import Utterance, span_of, uttered
 from speech_tts.drafts import Draft
-from speech_tts.pipeline import Pipeline, Speech, nothing_to_speak
+from speech_tts.pipeline import Pipeline, Speech, Talk, nothing_to_speak
 from speech_tts.sentences import Splitter
 from speech_tts.settings import TtsSettings
 
@@ -39,6 +40,8 @@ async def speak(websocket: WebSocket) -> None:
     await websocket.accept(subprotocol=wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
     session = Session(websocket)
     if session.is_one_too_many:
+        with session.shell.metrics.track(OPERATION.name) as observation:
+            observation.failed(Overloaded("too many sockets; try again"))
         await websocket.close(wire.CLOSE_TRY_AGAIN, "too many sockets; try again")
         return
     await session.run()
@@ -65,6 +68,7 @@ class _Stalled(Exception):
 class _Spoken:
     """What has left of one utterance."""
 
+    talk: Talk
     started_seconds: float
     audio_seconds: float = 0.0
     first_audio_ms: float | None = None
@@ -77,7 +81,7 @@ class Session:
         self._websocket = websocket
         self._pipeline: Pipeline = websocket.state.pipeline
         self._settings: TtsSettings = websocket.state.settings
-        self._shell: Shell = websocket.state.shell
+        self.shell: Shell = websocket.state.shell
         self._speaking: CancelScope | None = None
         self._writing: _Order | None = None
         # An order that was made before the last cancel is not spoken, wherever it is by then.
@@ -86,7 +90,7 @@ class Session:
     @property
     def is_one_too_many(self) -> bool:
         """Sockets have a bound of their own, whatever is spoken on them; utterances have seats."""
-        return self._shell.sockets > self._settings.max_sockets
+        return self.shell.sockets > self._settings.max_sockets
 
     async def run(self) -> None:
         to_speaker, waiting = anyio.create_memory_object_stream[_Order](self._settings.queued_utterances)
@@ -120,23 +124,25 @@ class Session:
                             self._end_writing()
                             return
                 except SpeechError as error:
-                    await self._complain(error, None)
+                    with self._counted() as observation:
+                        observation.failed(error)
+                        await self._complain(error, None)
 
     async def _speak_loop(self, waiting: Waiting, scope: CancelScope) -> None:
         async for order in waiting:
             await self._utter(order)
-            if self._shell.drain.draining:
+            if self.shell.drain.draining:
                 break
         await self._close(scope)
 
     async def _leave_when_draining(self, scope: CancelScope) -> None:
-        await self._shell.drain.wait_begun()
+        await self.shell.drain.wait_begun()
         if self._speaking is None:  # else the other loop leaves, after the utterance in progress
             await self._close(scope)
         self._end_writing()
 
     async def _close(self, scope: CancelScope) -> None:
-        draining = self._shell.drain.draining
+        draining = self.shell.drain.draining
         await self._websocket.close(wire.CLOSE_DRAINING if draining else wire.CLOSE_NORMAL)
         scope.cancel()
 
@@ -182,34 +188,40 @@ class Session:
         """One utterance, counted; its failure is an event, and the socket lives on."""
         if order.cancels != self._cancels:
             return
-        with self._shell.metrics.track(OPERATION.name) as tracked:
+        with self._counted(order.how.traceparent) as observation:
             try:
-                with self._shell.seats.take():
-                    await self._speak(order, tracked)
+                with self.shell.seats.take():
+                    await self._speak(order, observation)
             except SpeechError as error:
                 order.draft.end()  # the rest of what is being written goes nowhere
-                tracked.outcome = outcome_of(error.status)
-                if isinstance(error, Overloaded):
-                    self._shell.metrics.refused(error.code)
+                observation.failed(error)
                 await self._complain(error, order.how.id)
             except (WebSocketDisconnect, _Stalled, anyio.get_cancelled_exc_class()):
-                tracked.outcome = "cancelled"
-                self._shell.metrics.cancelled()
+                observation.cancelled()
+                raise
+            except Exception as error:
+                observation.failed(error)
                 raise
 
-    async def _speak(self, order: _Order, tracked: Tracked) -> None:
+    def _counted(self, traceparent: str | None = None) -> AbstractContextManager[Observation]:
+        """What is done within the block is one request."""
+        span = span_of(self.shell, OPERATION.name, self._websocket, traceparent)
+        return uttered(Utterance(self.shell, OPERATION.name, self._websocket, span))
+
+    async def _speak(self, order: _Order, observation: Observation) -> None:
         how = order.how
         voice = self._pipeline.voices.choose(how.voice, how.language)
         framer = framer_for(how.format, voice.format, sample_rate_hz=how.sample_rate)
-        spoken = _Spoken(anyio.current_time())
+        talk = self._pipeline.begin(Speech(voice, how.speed), operation=OPERATION.name)
+        spoken = _Spoken(talk, anyio.current_time())
         with CancelScope() as speaking:
             self._speaking = speaking
             try:
-                await self._stream(order, Speech(voice, how.speed), framer, spoken)
+                await self._stream(order, framer, spoken)
             finally:
                 self._speaking = None
         if speaking.cancelled_caught:
-            tracked.outcome = "cancelled"
+            observation.cancelled()
         await self._say(
             wire.End(
                 id=how.id,
@@ -219,21 +231,23 @@ class Session:
             )
         )
 
-    async def _stream(self, order: _Order, speech: Speech, framer: Framer, spoken: _Spoken) -> None:
-        async with aclosing(self._sound(order.draft, speech)) as sound:
+    async def _stream(self, order: _Order, framer: Framer, spoken: _Spoken) -> None:
+        async with aclosing(self._sound(order.draft, spoken.talk)) as sound:
             async for pcm in sound:
                 if spoken.first_audio_ms is None:
                     await self._say(wire.Start(id=order.how.id, sample_rate=framer.sample_rate_hz, format=framer.name))
-                for frame in await to_thread.run_sync(framer.push, pcm):
+                with spoken.talk.span.child("encode"):
+                    frames = await to_thread.run_sync(framer.push, pcm)
+                for frame in frames:
                     await self._send(frame, framer, spoken)
         for frame in framer.flush():
             await self._send(frame, framer, spoken)
         if spoken.first_audio_ms is None:
             raise nothing_to_speak()
 
-    async def _sound(self, draft: Draft, speech: Speech) -> AsyncGenerator[Pcm]:
+    async def _sound(self, draft: Draft, talk: Talk) -> AsyncGenerator[Pcm]:
         """Each piece of the draft as soon as it is complete."""
-        talk, splitter = self._pipeline.begin(speech, operation=OPERATION.name), Splitter()
+        splitter = Splitter()
         portions = draft.portions(patience_seconds=self._settings.silent_writer_seconds)
         async with aclosing(portions):
             async for text in portions:
@@ -250,6 +264,7 @@ class Session:
         if patience.cancelled_caught:
             raise _Stalled
         spoken.audio_seconds += framer.seconds(frame)
+        spoken.talk.sent(framer.seconds(frame))
         if spoken.first_audio_ms is None:
             spoken.first_audio_ms = round(1000 * (anyio.current_time() - spoken.started_seconds), 3)
 

@@ -23,6 +23,11 @@ class Turns:
         self._numbers = count()
         self._began_seconds: dict[int, float] = {}
 
+    @property
+    def waiting(self) -> int:
+        """Who waits for a turn; any thread may ask."""
+        return len(self._waiting)
+
     def longest_seconds(self) -> float:
         """How long a turn is held by now, the longest of all; any thread may ask."""
         now_seconds = time.monotonic()

@@ -27,7 +27,7 @@ SocketFormat = Literal["pcm", "opus", "mulaw", "alaw"]
 
 
 class Spoken(Sent):
-    """How an utterance is to be spoken."""
+    """How an utterance is to be spoken; *traceparent* (W3C Trace Context) is the trace that it belongs to."""
 
     voice: str | None = None
     language: str | None = None
@@ -35,6 +35,7 @@ class Spoken(Sent):
     format: SocketFormat = "pcm"
     sample_rate: SampleRateHz | None = None
     id: Annotated[str, Field(max_length=128)] | None = None
+    traceparent: Annotated[str, Field(max_length=128)] | None = None
 
 
 class Utterance(Spoken):

@@ -20,6 +20,7 @@ from speech_core.errors import InvalidRequest, MethodNotAllowed, NotFound, Speec
 from speech_core.service.intake import Intake
 from speech_core.service.memory import give_back
 from speech_core.service.middleware import RequestContext
+from speech_core.service.observation import current
 from speech_core.service.operations import Operation
 from speech_core.service.settings import SettingsError
 from speech_core.service.shell import Shell
@@ -68,7 +69,7 @@ def build(
     # The last one added is the outermost.
     app.add_middleware(Intake, shell=shell, operations=operations)
     app.user_middleware[:0] = middleware
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestContext, shell=shell)
     app.add_exception_handler(SpeechError, _on_speech_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
@@ -93,8 +94,9 @@ async def _beat(shell: Shell) -> None:
     """Show that the loop turns; once a storm is over, its memory is given back."""
     was_busy = False
     while True:
-        shell.heartbeat.last_beat_seconds = time.monotonic()
+        shell.heartbeat.last_beat_seconds = now_seconds = time.monotonic()
         await anyio.sleep(_HEARTBEAT_SECONDS)
+        shell.metrics.lagged(time.monotonic() - now_seconds - _HEARTBEAT_SECONDS)
         is_busy = shell.drain.inside > 0
         if was_busy and not is_busy:
             await to_thread.run_sync(give_back)
@@ -128,6 +130,7 @@ async def _on_speech_error(_: Request, error: Exception) -> JSONResponse:
 
 
 def _answer(error: SpeechError, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    current().failed(error)
     return JSONResponse(envelope(error), error.status, headers={**retry_headers(error), **(headers or {})})
 
 

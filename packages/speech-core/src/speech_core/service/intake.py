@@ -13,8 +13,8 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from speech_core.errors import NotFound, Overloaded, RequestTimeout, SpeechError, Unavailable
-from speech_core.service.metrics import Tracked, outcome_of
+from speech_core.errors import NotFound, RequestTimeout, SpeechError, Unavailable
+from speech_core.service.observation import Observation
 from speech_core.service.operations import Operation
 from speech_core.service.refusal import answer, discard, refuse
 from speech_core.service.shell import Shell
@@ -31,7 +31,7 @@ class Intake:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and scope["path"] in self.sockets:
-            await self._socket(scope, receive, send)
+            await self._socket(self.sockets[scope["path"]], scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
             await refuse_socket(NotFound(f"there is no socket at {scope['path']}"), scope, send)
@@ -40,7 +40,7 @@ class Intake:
         else:
             await self.app(scope, receive, send)
 
-    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _socket(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
         if not self.shell.drain.draining:
             self.shell.sockets += 1
             try:
@@ -49,23 +49,25 @@ class Intake:
             finally:
                 self.shell.sockets -= 1
             return
-        self.shell.metrics.refused("draining")
-        await receive()
-        await refuse_socket(_draining(), scope, send)
+        with self.shell.metrics.track(operation.name) as observation:
+            observation.failed(_draining())
+            await receive()
+            await refuse_socket(_draining(), scope, send)
 
     async def _request(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
-        with self.shell.metrics.track(operation.name) as tracked:
+        with self.shell.metrics.track(operation.name) as observation:
+            observation.span.rename(
+                f"POST {operation.path}", {"http.route": operation.path, "speech.operation": operation.name}
+            )
             headers = Headers(scope=scope)
             try:
                 self._check_head(operation, headers)
                 with self.shell.seats.take(), self.shell.admit(headers) as lease, self.shell.drain.enter():
                     scope.setdefault("state", {})["lease"] = lease
-                    await _Visit(self, operation, tracked, receive, send).run(scope)
+                    await _Visit(self, operation, observation, receive, send).run(scope)
             except SpeechError as error:
                 # Only what is raised here, before the handler: a handler's errors are answered inside.
-                tracked.outcome = outcome_of(error.status)
-                if isinstance(error, Overloaded | Unavailable):
-                    self.shell.metrics.refused(error.code)
+                observation.failed(error)
                 await refuse(error, scope, receive, send)
 
     def _check_head(self, operation: Operation, headers: Headers) -> None:
@@ -83,11 +85,13 @@ def _draining() -> Unavailable:
 class _Visit:
     """One request inside: its handler runs while a watcher reads the body for it and looks out for its departure."""
 
-    def __init__(self, intake: Intake, operation: Operation, tracked: Tracked, receive: Receive, send: Send) -> None:
+    def __init__(
+        self, intake: Intake, operation: Operation, observation: Observation, receive: Receive, send: Send
+    ) -> None:
         self._app = intake.app
         self._shell = intake.shell
         self._operation = operation
-        self._tracked = tracked
+        self._observation = observation
         self._receive = receive
         self._send = send
         self._started = False
@@ -111,17 +115,17 @@ class _Visit:
 
     async def _conclude(self) -> None:
         if self._failure is not None:
-            self._tracked.outcome = "failed"
+            self._observation.failed(unwrap(self._failure))
             raise _Escaped(self._failure)
         if self._error is not None and not self._completed:
-            self._tracked.outcome = outcome_of(self._error.status)
+            self._observation.failed(self._error)
             if not self._started:
                 await answer(self._error, self._send, close=True)
 
     async def _count(self, from_client: ObjectReceiveStream[Message], message: Message) -> None:
         if message["type"] == "http.response.start":
             self._started = True
-            self._tracked.outcome = outcome_of(message["status"])
+            self._observation.answered(message["status"])
         if message["type"] != "http.response.body" or message.get("more_body", False):
             await self._send(message)
             return
@@ -165,8 +169,7 @@ class _Visit:
 
     def _left(self, scope: anyio.CancelScope) -> None:
         if not self._completed:
-            self._tracked.outcome = "cancelled"
-            self._shell.metrics.cancelled()
+            self._observation.cancelled()
         scope.cancel()
 
 

@@ -43,7 +43,7 @@ def configure(settings: ServiceSettings, service: str) -> None:
 
 
 def _render(log_format: str) -> list[Processor]:
-    if log_format == "console":
+    if log_format == "console" or (log_format == "auto" and sys.stdout.isatty()):
         return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     # Without the values of locals: they are the callers' text and audio.
     tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)

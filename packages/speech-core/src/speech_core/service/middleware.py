@@ -1,4 +1,4 @@
-"""Around everything: a request id, one log line a request, and the envelope for what nobody foresaw. Pure ASGI."""
+"""Around everything: a request id, a span, one log line a request, and the envelope for what nobody foresaw."""
 
 import re
 import time
@@ -10,7 +10,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from speech_core.errors import SpeechError
 from speech_core.service.intake import unwrap
+from speech_core.service.observation import Observation, observed
 from speech_core.service.refusal import answer
+from speech_core.service.shell import Shell
+from speech_core.service.tracing import NO_SPAN, TRACEPARENT, Span, Tracer
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -21,26 +24,60 @@ _QUIET_PATHS = frozenset({"/health"})
 
 
 class RequestContext:
-    """Bind `request_id` for the logs, echo it as a header, and close every request with one line."""
+    """
+    Bind request and trace id for the logs, answer them as headers, and close every request with one line.
 
-    def __init__(self, app: ASGIApp) -> None:
+    The span of a socket is that of its upgrade: what is said on it has spans of its own. Pure ASGI.
+    """
+
+    def __init__(self, app: ASGIApp, *, shell: Shell) -> None:
         self.app = app
+        self.shell = shell
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
+        headers = Headers(scope=scope)
+        given = headers.get(REQUEST_ID_HEADER, "")
         request_id = given if _ACCEPTED_ID.fullmatch(given) else uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await _Request(self.app, request_id, send).run(scope, receive)
+        observation = Observation(_span(self.shell.tracer, scope, headers, request_id))
+        with (
+            observation.span,
+            structlog.contextvars.bound_contextvars(**ids(request_id, observation.span)),
+            observed(observation),
+        ):
+            await _Request(self.app, request_id, observation, send).run(scope, receive)
+
+
+def ids(request_id: str, span: Span) -> dict[str, str]:
+    """What every log line of a request names; a trace that is not recorded here may be elsewhere."""
+    named = {"request_id": request_id, "trace_id": span.trace_id, "span_id": span.span_id}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _span(tracer: Tracer, scope: Scope, headers: Headers, request_id: str) -> Span:
+    if scope["path"] in _QUIET_PATHS:
+        return NO_SPAN
+    method = scope.get("method", "GET")
+    return tracer.begin(
+        method,
+        headers,
+        {
+            "http.request.method": method,
+            "url.path": scope["path"],
+            "url.scheme": scope["scheme"],
+            "speech.request_id": request_id,
+        },
+    )
 
 
 class _Request:
-    def __init__(self, app: ASGIApp, request_id: str, send: Send) -> None:
+    def __init__(self, app: ASGIApp, request_id: str, observation: Observation, send: Send) -> None:
         self._app = app
         self._request_id = request_id
+        self._observation = observation
         self._send = send
         self._status: int | None = None
         self._completed = False
@@ -56,18 +93,30 @@ class _Request:
 
     async def send(self, message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.accept", "websocket.http.response.start"):
-            self._status = message.get("status", 101)
-            headers = MutableHeaders(scope=message)
-            headers[REQUEST_ID_HEADER] = self._request_id
-            headers["x-content-type-options"] = "nosniff"
+            self._begin(message)
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             self._completed = True
         await self._send(message)
+
+    def _begin(self, message: Message) -> None:
+        span, status = self._observation.span, int(message.get("status", 101))
+        self._status = status
+        if self._observation.operation is None:
+            self._observation.answered(status)
+        span.set({"http.response.status_code": status})
+        headers = MutableHeaders(scope=message)
+        headers[REQUEST_ID_HEADER] = self._request_id
+        headers["x-content-type-options"] = "nosniff"
+        if span.is_recorded and (traceparent := span.headers().get(TRACEPARENT)):
+            headers[TRACEPARENT] = traceparent
+        if message["type"] != "http.response.start":
+            span.end()
 
     async def _fail(self, error: Exception, scope: Scope) -> None:
         """Answer where that is still possible; else end without completing: the server cuts the connection."""
         if not isinstance(error, SpeechError):
             log.error("unexpected_error", exc_info=error)
+            self._observation.failed(error)
             error = SpeechError("something unexpected happened; the request id leads to it in the logs")
         elif self._status is not None:
             log.warning("stream_cut", code=error.code, message=error.message)
@@ -86,4 +135,5 @@ class _Request:
             status=self._status,
             completed=self._completed or scope["type"] == "websocket",
             seconds=round(seconds, 4),
+            **self._observation.line(),
         )

@@ -10,12 +10,14 @@ from typing import TypeVar
 import uvicorn
 from fastapi import FastAPI
 
+from speech_core import __version__
 from speech_core.service import logs
 from speech_core.service.http_protocol import BoundedHttpProtocol
 from speech_core.service.management import managed
 from speech_core.service.memory import bound_allocator
 from speech_core.service.settings import ServiceSettings, SettingsError
 from speech_core.service.shell import Shell
+from speech_core.service.tracing import tracer_for
 
 S = TypeVar("S", bound=ServiceSettings)
 
@@ -97,9 +99,10 @@ def main(kind: type[S], create_app: Callable[[S], FastAPI]) -> None:
     try:
         settings = kind.load()
         app = create_app(settings)
+        shell: Shell = app.state.shell
+        shell.tracer = tracer_for(shell.name, __version__)
     except SettingsError as error:
         sys.exit(_complain(str(error)))
-    shell: Shell = app.state.shell
     logs.configure(settings, shell.name)
     server = Server(config(app, host=settings.host, port=settings.port), shell)
     try:
@@ -109,6 +112,8 @@ def main(kind: type[S], create_app: Callable[[S], FastAPI]) -> None:
         sys.exit(_complain(shell.fault or _why_not(server, settings)))
     except OSError as error:
         sys.exit(_complain(f"management port {settings.management_port}: {error.strerror}"))
+    finally:
+        shell.tracer.close()
     if not server.started:
         sys.exit(_complain(shell.fault or _UNKNOWN_FAULT))
 

@@ -1,6 +1,7 @@
 """What every service can be told: one frozen class, read from a YAML file and the environment."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -10,7 +11,17 @@ from yaml import YAMLError
 
 S = TypeVar("S", bound="ServiceSettings")
 
+OtlpProtocol = Literal["grpc", "http/protobuf"]
+
 _MODELS_DIR = Path("~/.cache/kubespeech/models")
+_OTEL = (
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+    "OTEL_EXPORTER_OTLP_PROTOCOL",
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_SDK_DISABLED",
+)
 
 
 class SettingsError(Exception):
@@ -32,7 +43,11 @@ class ServiceSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", validation_alias=AliasChoices("log_level")
     )
-    log_format: Literal["json", "console"] = Field(default="json", validation_alias=AliasChoices("log_format"))
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto",
+        validation_alias=AliasChoices("log_format"),
+        description="auto is console on a terminal, else json",
+    )
     models_dir: Path = Field(default=_MODELS_DIR, validation_alias=AliasChoices("models_dir"), validate_default=True)
     seats: int = Field(default=8, ge=1, description="requests inside at the same time; one more is refused with 503")
     body_timeout_seconds: float = Field(
@@ -78,6 +93,21 @@ class ServiceSettings(BaseSettings):
 def load(kind: type[S]) -> S:
     """Read the settings of one service; raises `SettingsError`."""
     return kind.load()
+
+
+def otlp_protocol() -> OtlpProtocol | None:
+    """How traces are exported, by OpenTelemetry's own variables; None when they are not. Raises `SettingsError`."""
+    given = {name: os.environ.get(name, "").strip() for name in _OTEL}  # noqa: TID251 - the one place
+    off = given["OTEL_SDK_DISABLED"].lower() == "true" or given["OTEL_TRACES_EXPORTER"] not in ("", "otlp")
+    where = next((name for name in _OTEL[:2] if given[name]), None)
+    if off or where is None:
+        return None
+    if not re.match("https?://", given[where]):
+        raise SettingsError(f"{where}: write http://HOST:PORT, got {given[where]!r}")
+    protocol = given["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] or given["OTEL_EXPORTER_OTLP_PROTOCOL"] or "http/protobuf"
+    if protocol not in ("grpc", "http/protobuf"):
+        raise SettingsError(f"OTEL_EXPORTER_OTLP_PROTOCOL: grpc or http/protobuf, got {protocol!r}")
+    return protocol
 
 
 def _refuse_unknown_variables(kind: type[ServiceSettings]) -> None:

@@ -11,6 +11,7 @@ from speech_core.pipeline.admission import Seats
 from speech_core.service.drain import Drain
 from speech_core.service.metrics import Metrics
 from speech_core.service.settings import ServiceSettings
+from speech_core.service.tracing import Tracer
 
 
 def _never() -> bool:
@@ -39,7 +40,7 @@ class Heartbeat:
 @dataclass(slots=True)
 class Shell:
     """
-    Seats, drain, metrics and state of one service.
+    Seats, drain, metrics, traces and state of one service.
 
     *admit* lets a request in by its headers, beside its seat, or raises `Overloaded`; what it holds is the handler's
     `request.state.lease`. *stuck* says, from any thread, that only a new process can help. *upstreams*, if set, asks
@@ -51,6 +52,7 @@ class Shell:
     seats: Seats
     metrics: Metrics
     drain: Drain = field(default_factory=Drain)
+    tracer: Tracer = field(default_factory=Tracer)
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
     loaded: Loaded = field(default_factory=Loaded)
     sockets: int = 0
@@ -71,4 +73,6 @@ def shell_for(name: str, settings: ServiceSettings, operations: Sequence[str]) -
     """A shell with as many seats as the settings say; *operations* are the labels that its metrics start with."""
     metrics = Metrics(name, operations)
     metrics.capacity(settings.seats)
-    return Shell(name=name, settings=settings, seats=Seats(settings.seats), metrics=metrics)
+    shell = Shell(name=name, settings=settings, seats=Seats(settings.seats), metrics=metrics)
+    metrics.observe(sockets=lambda: shell.sockets, ready=lambda: shell.ready, dropped=lambda: shell.tracer.dropped)
+    return shell

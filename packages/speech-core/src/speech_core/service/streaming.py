@@ -11,6 +11,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from speech_core.errors import SpeechError, envelope
+from speech_core.service.observation import current
 
 _KEEP_ALIVE_SECONDS = 15.0
 
@@ -87,5 +88,6 @@ async def _told(events: AsyncGenerator[tuple[str, str]]) -> AsyncGenerator[bytes
             async for name, content in events:
                 yield f"event: {name}\ndata: {content}\n\n".encode()
         except SpeechError as error:
+            current().failed(error)
             content = json.dumps({"type": "error", **envelope(error)})
             yield f"event: error\ndata: {content}\n\n".encode()

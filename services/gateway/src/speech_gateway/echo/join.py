@@ -15,7 +15,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from fastapi import Request
 
 from speech_core.contracts.transcription import SegmentEvent
-from speech_core.errors import InvalidRequest, SpeechError, Unavailable, from_envelope
+from speech_core.errors import InvalidRequest, SpeechError, Unavailable, from_event
 from speech_gateway.accounts import Account, NoAccount
 from speech_gateway.echo.events import EventReader
 from speech_gateway.upstreams.service import Upstreams
@@ -121,7 +121,7 @@ class Join:
                     if name == "done":
                         return
                     if name == "error":
-                        raise from_envelope(503, json.loads(content))
+                        raise from_event(json.loads(content))
                     if name != "segment":
                         continue
                     segment = SegmentEvent.model_validate_json(content)

@@ -13,6 +13,7 @@ from speech_core.contracts.openapi import AUDIO, BINARY, EVENTS, described
 from speech_core.contracts.speech import SampleRateHz, SpeechFormat, Speed
 from speech_core.contracts.transcription import SegmentEvent
 from speech_core.errors import SpeechError, envelope
+from speech_core.service.observation import current
 from speech_core.service.operations import Operation
 from speech_gateway.echo.join import Join, Speaker
 from speech_gateway.routes.relay import has_body
@@ -143,6 +144,7 @@ class _Events(Speaker):
     async def fail(self, error: SpeechError) -> bool:
         if not self._begun:
             return False
+        current().failed(error)
         await self._event("error", json.dumps({"type": "error", **envelope(error)}))
         await self._send({"type": "http.response.body", "body": b""})
         return True

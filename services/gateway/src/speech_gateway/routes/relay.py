@@ -8,6 +8,8 @@ from fastapi import APIRouter, Request, Response
 
 from speech_core.contracts.speech import MAX_JSON_BYTES
 from speech_core.contracts.transcription import MAX_FORM_BYTES
+from speech_core.errors import Unavailable
+from speech_core.service.observation import current
 from speech_core.service.operations import Operation
 from speech_core.service.streaming import ClosingResponse
 from speech_gateway.accounts import Account
@@ -21,6 +23,9 @@ TRANSCRIPTIONS = Operation("transcriptions", "/v1/audio/transcriptions", MAX_FOR
 TRANSLATIONS = Operation("translations", "/v1/audio/translations", MAX_FORM_BYTES, "file")
 
 # They are described as the services describe them: see description.py.
+# How a service tells, in a stream of events, that it has failed; JSON has no line of its own that says so.
+_ERROR_EVENT = b"\n\nevent: error\n"
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -63,6 +68,8 @@ async def relay(request: Request, service: Service) -> Response:
                 body=_counted(request) if has_body(request) else None,
             )
         )
+        if answer.status == 503:  # by its code it is a refusal, or a failure
+            raise await service.refusal(answer)
         _use(request.state.account, answer.headers)
         body = _passed_on(service, answer, stack.pop_all())
     return ClosingResponse(body, answer.status, to_caller(answer.headers))
@@ -72,6 +79,7 @@ def _use(account: Account, headers: Mapping[str, str]) -> None:
     """What the service says that it has heard, or is to speak."""
     if seconds := headers.get("x-audio-seconds"):
         account.heard(float(seconds))
+        current().fields["audio_seconds"] = float(seconds)
     if characters := headers.get("x-text-characters"):
         account.spoke(int(characters))
 
@@ -93,5 +101,10 @@ def has_body(request: Request) -> bool:
 
 async def _passed_on(service: Service, answer: aiohttp.ClientResponse, stack: AsyncExitStack) -> AsyncGenerator[bytes]:
     async with stack:
+        is_events = answer.headers.get("content-type", "").startswith("text/event-stream")
+        tail = b""
         async for part in service.read(answer):
+            if is_events and _ERROR_EVENT in (tail + part):
+                current().failed(Unavailable(f"{service.name} failed in the middle", code="engine_failed"))
+            tail = part[1 - len(_ERROR_EVENT) :]
             yield part

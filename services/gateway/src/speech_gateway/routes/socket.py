@@ -12,17 +12,18 @@ from starlette.websockets import WebSocketDisconnect
 
 from speech_core.contracts import tts_socket as wire
 from speech_core.contracts.errors import ErrorBody
-from speech_core.errors import SpeechError, Unavailable, envelope, retry_headers
+from speech_core.errors import Overloaded, SpeechError, Unavailable, envelope, retry_headers
 from speech_core.service.operations import Operation
 from speech_core.service.shell import Shell
 from speech_gateway.accounts import Account
+from speech_gateway.routes.utterances import Utterances
 from speech_gateway.settings import GatewaySettings
 from speech_gateway.upstreams.service import Upstreams
 
 OPERATION = Operation("tts_socket", "/ws/tts", websocket=True)
 
-# How the service begins the two messages that matter here; the rest of a message is not looked at.
-_START, _END = '{"type":"start"', '{"type":"end"'
+# How the service begins the messages that matter here; the rest of a message is not looked at.
+_START, _END, _ERROR = '{"type":"start"', '{"type":"end"', '{"type":"error"'
 # Codes that only a library may put on the wire (RFC 6455, 7.4.1).
 _NOT_SENDABLE = frozenset({1005, 1006, 1015})
 
@@ -35,18 +36,24 @@ async def speak(websocket: WebSocket) -> None:
     shell: Shell = websocket.state.shell
     upstreams: Upstreams = websocket.state.upstreams
     settings: GatewaySettings = websocket.state.settings
-    with shell.metrics.track(OPERATION.name) as tracked:
-        try:
-            async with upstreams.tts.socket("/ws/tts", headers={"x-request-id": websocket.state.request_id}) as there:
-                offered = websocket.scope.get("subprotocols", [])
-                await websocket.accept(subprotocol=wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
-                if shell.sockets > settings.max_sockets:
-                    await websocket.close(wire.CLOSE_TRY_AGAIN, "too many sockets; try again")
-                    return
-                await _Passage(websocket, there, shell, settings.stalled_seconds).run()
-        except SpeechError as error:
-            tracked.outcome = "refused"
-            await _refuse(websocket, error)
+    try:
+        async with upstreams.tts.socket("/ws/tts", headers={"x-request-id": websocket.state.request_id}) as there:
+            offered = websocket.scope.get("subprotocols", [])
+            await websocket.accept(subprotocol=wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
+            if shell.sockets > settings.max_sockets:
+                _count(shell, Overloaded("too many sockets; try again"))
+                await websocket.close(wire.CLOSE_TRY_AGAIN, "too many sockets; try again")
+                return
+            await _Passage(websocket, there, shell, settings.stalled_seconds).run()
+    except SpeechError as error:
+        _count(shell, error)
+        await _refuse(websocket, error)
+
+
+def _count(shell: Shell, error: SpeechError) -> None:
+    """A socket that is not to be had is one request; else its utterances are."""
+    with shell.metrics.track(OPERATION.name) as observation:
+        observation.failed(error)
 
 
 async def _refuse(websocket: WebSocket, error: SpeechError) -> None:
@@ -66,6 +73,7 @@ class _Passage:
         self._stalled_seconds = stalled_seconds
         self._speaking = False
         self._account: Account = here.state.account
+        self._utterances = Utterances(shell, OPERATION.name, here)
 
     async def run(self) -> None:
         try:
@@ -75,6 +83,8 @@ class _Passage:
                 tasks.start_soon(self._leave_when_draining, tasks.cancel_scope)
         except* WebSocketDisconnect:
             pass  # the caller has left; leaving the block closes the other end
+        finally:
+            self._utterances.leave()
 
     async def _from_caller(self, scope: CancelScope) -> None:
         while True:
@@ -84,8 +94,9 @@ class _Passage:
                 return
             try:
                 if message.get("text") is not None:
-                    self._account.spoke(_characters(message["text"]))
-                    await self._there.send_str(message["text"])
+                    told = _parsed(message["text"])
+                    self._account.spoke(_characters(told))
+                    await self._there.send_str(self._utterances.asked(message["text"], told))
                 else:
                     await self._there.send_bytes(message["bytes"])
             except (aiohttp.ClientError, OSError):
@@ -107,10 +118,14 @@ class _Passage:
             self._speaking = True
         elif text.startswith(_END):
             self._speaking = False
+            self._utterances.ended(text)
+        elif text.startswith(_ERROR):
+            self._utterances.broken(text)
         await self._here.send_text(text)
 
     async def _send_bytes(self, frame: bytes) -> bool:
         """False when the caller has stopped reading for too long."""
+        self._utterances.heard()
         with anyio.move_on_after(self._stalled_seconds) as patience:
             await self._here.send_bytes(frame)
         return not patience.cancelled_caught
@@ -126,17 +141,24 @@ class _Passage:
         if code is None or code in _NOT_SENDABLE:
             code = wire.CLOSE_OUR_FAULT
             broken = Unavailable("tts broke off in the middle", code="upstream_unreachable")
+            if self._utterances.speaking:
+                self._utterances.failed(broken)
             event = wire.Error(error=ErrorBody.model_validate(envelope(broken)["error"]))
             await self._here.send_text(event.model_dump_json(exclude_none=True))
         await self._here.close(code)
         scope.cancel()
 
 
-def _characters(message: str) -> int:
-    """Of the text that is to be spoken; what is no message of ours has none."""
+def _parsed(message: str) -> dict[str, Any]:
+    """A message of the caller; what is none of ours is empty."""
     try:
         told = json.loads(message)
     except (ValueError, RecursionError):
-        return 0
-    text = cast("dict[str, Any]", told).get("text") if isinstance(told, dict) else None
+        return {}
+    return cast("dict[str, Any]", told) if isinstance(told, dict) else {}
+
+
+def _characters(message: dict[str, Any]) -> int:
+    """Of the text that is to be spoken."""
+    text = message.get("text")
     return len(text) if isinstance(text, str) else 0

@@ -13,6 +13,8 @@ from yarl import URL
 from speech_core.contracts.health import UpstreamHealth
 from speech_core.contracts.tts_socket import SUBPROTOCOL
 from speech_core.errors import SpeechError, Unavailable, from_envelope
+from speech_core.service.observation import current
+from speech_core.service.tracing import Span
 from speech_gateway.upstreams.metrics import UpstreamMetrics
 from speech_gateway.upstreams.pool import Address, Pool
 
@@ -88,8 +90,9 @@ class Service:
         tried: list[Address] = []
         while (address := self._pool.choose(tried)) is not None:
             tried.append(address)
-            with address.busy():
-                answer = await self._asked(address, path_and_query, headers, sent)
+            with address.busy(), self._call("POST", path_and_query, address, tries=len(tried)) as span:
+                answer = await self._asked(address, path_and_query, {**headers, **span.headers()}, sent)
+                _tell(span, answer)
                 if answer is None or answer.status == 503:
                     if self._may_go_on(sent, tried):
                         self._metrics.retried(self.name)
@@ -168,9 +171,9 @@ class Service:
         failure: Unavailable | None = None
         while len(tried) < _TRIES and (address := self._pool.choose(tried)) is not None:
             tried.append(address)
-            with address.busy():
+            with address.busy(), self._call("GET", path, address, tries=len(tried)) as span:
                 try:
-                    opened = await self._opened(address, path, headers)
+                    opened = await self._opened(address, path, {**headers, **span.headers()})
                 except aiohttp.WSServerHandshakeError as error:
                     code = "draining" if error.status == 503 else "upstream_unreachable"
                     failure = Unavailable(f"{self.name} takes no new socket", code=code)
@@ -180,6 +183,7 @@ class Service:
                     failure = self._unreachable()
                     continue
                 address.succeeded()
+                span.end()  # what is said on the socket has spans of its own
                 async with opened:
                     yield opened
                 return
@@ -195,6 +199,20 @@ class Service:
                 max_msg_size=_MAX_FRAME_BYTES,
                 compress=0,
             )
+
+    def _call(self, method: str, path_and_query: str, address: Address, *, tries: int) -> Span:
+        """The span of one attempt, within that of the request in progress."""
+        path = path_and_query.partition("?")[0]
+        attributes: dict[str, str | int] = {
+            "http.request.method": method,
+            "url.path": path,
+            "server.address": address.url.host or "",
+            "server.port": address.url.port or 0,
+            "speech.upstream": self.name,
+        }
+        if tries > 1:
+            attributes["http.request.resend_count"] = tries - 1
+        return current().span.child(f"{method} {path}", attributes, kind="client")
 
     async def get(self, path: str) -> object:
         """A small JSON answer; raises what the service answers instead, and `Unavailable` when there is no answer."""
@@ -226,6 +244,13 @@ class Service:
 
     def _unreachable(self) -> Unavailable:
         return Unavailable(f"{self.name} cannot be reached", code="upstream_unreachable", retry_after_seconds=2.0)
+
+
+def _tell(span: Span, answer: aiohttp.ClientResponse | None) -> None:
+    if answer is None:
+        span.fail("upstream_unreachable")
+    else:
+        span.set({"http.response.status_code": answer.status})
 
 
 def _hang_up(answer: aiohttp.ClientResponse) -> None:

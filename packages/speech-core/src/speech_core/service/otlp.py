@@ -1,0 +1,183 @@
+"""Traces by OpenTelemetry's SDK, over OTLP; imported only when they are wanted. The SDK reads its own variables."""
+
+from collections.abc import Mapping, Sequence
+from threading import Lock, Thread
+
+from opentelemetry import propagate, trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import Link, SpanKind, Status, StatusCode
+
+from speech_core.service.settings import OtlpProtocol, SettingsError
+from speech_core.service.tracing import Attributes, Kind, Span, Tracer
+
+_KINDS = {"internal": SpanKind.INTERNAL, "client": SpanKind.CLIENT, "server": SpanKind.SERVER}
+# The SDK's own default, in spans: some seconds of a busy service.
+_QUEUE_SPANS = 2048
+# Whoever ends a service must not wait for a collector that is away.
+_CLOSE_SECONDS = 3.0
+
+
+class _RecordedSpan(Span):
+    __slots__ = ("_span", "_tracer")
+
+    def __init__(self, tracer: trace.Tracer, span: trace.Span) -> None:
+        self._tracer = tracer
+        self._span = span
+
+    @property
+    def trace_id(self) -> str:  # type: ignore[override]
+        return trace.format_trace_id(self._span.get_span_context().trace_id)
+
+    @property
+    def span_id(self) -> str:  # type: ignore[override]
+        return trace.format_span_id(self._span.get_span_context().span_id)
+
+    @property
+    def is_recorded(self) -> bool:  # type: ignore[override]
+        return self._span.get_span_context().trace_flags.sampled
+
+    def child(
+        self, name: str, attributes: Attributes | None = None, *, kind: Kind = "internal", links: Sequence[Span] = ()
+    ) -> Span:
+        if not self.is_recorded:
+            return self
+        context = trace.set_span_in_context(self._span)
+        linked = [Link(one.context) for one in links if isinstance(one, _RecordedSpan)]
+        began = self._tracer.start_span(name, context, _KINDS[kind], attributes, linked)
+        return _RecordedSpan(self._tracer, began)
+
+    @property
+    def context(self) -> trace.SpanContext:
+        return self._span.get_span_context()
+
+    def rename(self, name: str, attributes: Attributes) -> None:
+        self._span.update_name(name)
+        self._span.set_attributes(attributes)
+
+    def set(self, attributes: Attributes) -> None:
+        self._span.set_attributes(attributes)
+
+    def event(self, name: str, attributes: Attributes | None = None) -> None:
+        self._span.add_event(name, attributes)
+
+    def link(self, other: Span) -> None:
+        if isinstance(other, _RecordedSpan):
+            self._span.add_link(other.context)
+
+    def fail(self, code: str) -> None:
+        self._span.set_attribute("error.type", code)
+        self._span.set_status(Status(StatusCode.ERROR))
+
+    def end(self) -> None:
+        if self._span.is_recording():
+            self._span.end()
+
+    def headers(self) -> dict[str, str]:
+        carrier: dict[str, str] = {}
+        propagate.inject(carrier, trace.set_span_in_context(self._span))
+        return carrier
+
+    @property
+    def exemplar(self) -> dict[str, str] | None:
+        return {"trace_id": self.trace_id, "span_id": self.span_id} if self.is_recorded else None
+
+
+class _Delivery(SpanExporter):
+    """Counts what an exporter takes and what it fails to deliver."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self.taken = 0
+        self.failed = 0
+        self._exporter = exporter
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.taken += len(spans)
+        result = SpanExportResult.FAILURE
+        try:
+            result = self._exporter.export(spans)
+        finally:
+            if result is not SpanExportResult.SUCCESS:
+                self.failed += len(spans)
+        return result
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._exporter.force_flush(timeout_millis)
+
+
+class _Queue(SpanProcessor):
+    """The SDK's batches behind a bound of our own: what is above it is dropped here, and counted."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._delivery = _Delivery(exporter)
+        self._batches = BatchSpanProcessor(self._delivery, max_queue_size=_QUEUE_SPANS)
+        self._lock = Lock()
+        self._accepted = 0
+        self._overflowed = 0
+
+    @property
+    def dropped(self) -> int:
+        return self._overflowed + self._delivery.failed
+
+    def on_end(self, span: ReadableSpan) -> None:
+        with self._lock:
+            full = self._accepted - self._delivery.taken >= _QUEUE_SPANS
+            self._accepted += not full
+            self._overflowed += full
+        if not full:
+            self._batches.on_end(span)
+
+    def shutdown(self) -> None:
+        """Deliver what waits; an exporter that is stuck is left behind."""
+        closing = Thread(target=self._batches.shutdown, name="traces-close", daemon=True)
+        closing.start()
+        closing.join(_CLOSE_SECONDS)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._batches.force_flush(timeout_millis)
+
+
+class _OtlpTracer(Tracer):
+    def __init__(self, provider: TracerProvider, queue: _Queue) -> None:
+        self._provider = provider
+        self._queue = queue
+        self._tracer = provider.get_tracer("speech_core")
+
+    @property
+    def dropped(self) -> int:
+        return self._queue.dropped
+
+    def begin(self, name: str, carrier: Mapping[str, str], attributes: Attributes | None = None) -> Span:
+        context = propagate.extract(carrier)
+        return _RecordedSpan(self._tracer, self._tracer.start_span(name, context, SpanKind.SERVER, attributes))
+
+    def close(self) -> None:
+        self._provider.shutdown()
+
+
+def tracer_for(service: str, version: str, protocol: OtlpProtocol) -> Tracer:
+    """Raises `SettingsError` for what the exporter does not understand."""
+    try:
+        queue = _Queue(_exporter(protocol))
+    except ValueError as error:
+        raise SettingsError(f"OTEL_EXPORTER_OTLP_*: {error}") from None
+    resource = Resource({"service.version": version}).merge(Resource.create())
+    if str(resource.attributes["service.name"]).startswith("unknown_service"):
+        resource = resource.merge(Resource({"service.name": f"speech-{service}"}))
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    provider.add_span_processor(queue)
+    return _OtlpTracer(provider, queue)
+
+
+def _exporter(protocol: OtlpProtocol) -> SpanExporter:
+    if protocol == "grpc":
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
+
+        return Grpc()
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
+
+    return Http()
