@@ -33,12 +33,13 @@ class Process:
     port: int
     management_port: int
     environment: Mapping[str, str]
+    host: str = "127.0.0.1"
     log: Path | None = None
     popen: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def start(self) -> None:
         command = [sys.executable, "-m", f"speech_{self.name}"]
@@ -51,7 +52,7 @@ class Process:
             assert self.popen is not None
             assert self.popen.poll() is None, f"{self.name} ended with {self.popen.returncode}"
             try:
-                if httpx.get(f"http://127.0.0.1:{self.management_port}/readyz", timeout=2).status_code == 200:
+                if httpx.get(f"http://{self.host}:{self.management_port}/readyz", timeout=2).status_code == 200:
                     httpx.get(f"{self.url}/health", timeout=5)
                     return
             except httpx.TransportError:
@@ -72,6 +73,12 @@ class Process:
         except subprocess.TimeoutExpired:
             self.kill()
             raise
+
+    def counted(self, series: str) -> float:
+        """What `/metrics` says of the first series that begins so."""
+        text = httpx.get(f"http://{self.host}:{self.management_port}/metrics", timeout=10).text
+        line = next(line for line in text.splitlines() if line.startswith(series))
+        return float(line.rsplit(" ", 1)[1])
 
     def resident_bytes(self) -> int:
         assert self.popen is not None
@@ -157,6 +164,26 @@ def start_fakes() -> Generator[Callable[..., Stack]]:
 def start_module_fakes() -> Generator[Callable[..., Stack]]:
     """The same, for all tests of a module."""
     with _starting_fakes() as start:
+        yield start
+
+
+@pytest.fixture
+def start_asr() -> Generator[Callable[[str, int], Process]]:
+    """A recognition of its own at an address and port, with the fake engine."""
+    with ExitStack() as cleanup:
+
+        def start(host: str, port: int) -> Process:
+            management_port = free_port()
+            process = Process("asr", port, management_port, {}, host=host)
+            process.environment = {
+                **os.environ, "HOST": host, "ASR_PORT": str(port), "ASR_MANAGEMENT_PORT": str(management_port),
+                "ASR_ENGINE": "fake", "LOG_LEVEL": "warning",
+            }  # fmt: skip
+            process.start()
+            cleanup.callback(_end, process)
+            process.wait_ready()
+            return process
+
         yield start
 
 

@@ -69,9 +69,7 @@ def ask_many(ask) -> list[httpx.Response]:
 
 
 def in_flight(process, operation: str) -> float:
-    text = httpx.get(f"http://127.0.0.1:{process.management_port}/metrics").text
-    line = next(line for line in text.splitlines() if line.startswith(f'speech_in_flight{{operation="{operation}"'))
-    return float(line.rsplit(" ", 1)[1])
+    return process.counted(f'speech_in_flight{{operation="{operation}"')
 
 
 def wait_until_idle(process, operation: str) -> None:
