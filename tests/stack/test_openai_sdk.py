@@ -1,16 +1,25 @@
-"""OpenAI's own Python package, unmodified, against the running stack: only its base URL is ours."""
+"""OpenAI's own packages, for Python and Node, unmodified, against the running stack: only its base URL is ours."""
 
 import io
+import os
+import shutil
+import subprocess
 import wave
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import jiwer
 import openai
 import pytest
 from openai import OpenAI
 
-pytestmark = pytest.mark.timeout(180)
+from speech_core.testing.waiting import wait_until
 
+pytestmark = pytest.mark.timeout(300)
+
+NODE = Path(__file__).with_name("node")
+CLIP = Path(__file__).parents[2] / "services/asr/tests/data/ljspeech.flac"
 SAID = "produced the block books which were the immediate predecessors of the true printed book"
 
 
@@ -117,3 +126,46 @@ def test_a_service_that_is_not_there_is_tried_again_as_we_ask(start_fakes) -> No
 
     assert (raised.value.status_code, raised.value.code) == (503, "upstream_unreachable")
     assert raised.value.response.request.headers["x-stainless-retry-count"] == "1"
+
+
+def test_a_service_that_comes_back_is_served_on_the_second_try(start_fakes) -> None:
+    stack = start_fakes()
+    stack.tts.kill()
+    with OpenAI(base_url=f"{stack.url}/v1", api_key="none", max_retries=5) as client, ThreadPoolExecutor(1) as caller:
+        said = caller.submit(client.audio.speech.create, model="tts-1", voice="alloy", input="One.")
+        stack.tts.start()
+        assert len(said.result(60).content) > 100
+
+
+def test_a_timeout_is_the_sdks_own_error_and_stops_the_engine(client, stack) -> None:
+    with pytest.raises(openai.APITimeoutError):
+        client.audio.speech.create(
+            model="tts-1", voice="alloy", input="One two three four five. " * 100, response_format="wav", timeout=0.01
+        )
+
+    wait_until(lambda: stack.tts.counted('speech_in_flight{operation="speech"') == 0)
+
+
+def test_a_listener_who_has_heard_enough_stops_the_engine(client, stack) -> None:
+    with client.audio.speech.with_streaming_response.create(
+        model="tts-1", voice="alloy", input="One two three four five. " * 100, response_format="pcm"
+    ) as answer:
+        next(answer.iter_bytes(1_000))
+
+    wait_until(lambda: stack.tts.counted('speech_in_flight{operation="speech"') == 0)
+
+
+def test_the_node_package_finds_the_same(stack, start_fakes, tmp_path) -> None:
+    if shutil.which("npm") is None and "CI" not in os.environ:
+        pytest.skip("npm is not installed")
+    gone = start_fakes()
+    gone.tts.kill()
+    folder = shutil.copytree(NODE, tmp_path / "node", ignore=shutil.ignore_patterns("node_modules"))
+    subprocess.run(["npm", "ci", "--silent", "--no-fund", "--no-audit"], cwd=folder, check=True, timeout=100)
+    environment = {**os.environ, "BASE_URL": f"{stack.url}/v1", "GONE_URL": f"{gone.url}/v1", "CLIP": str(CLIP)}
+
+    ran = subprocess.run(
+        ["node", "--test"], cwd=folder, env=environment, capture_output=True, text=True, timeout=170, check=False
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -94,6 +94,7 @@ def test_a_failure_before_the_first_sound_is_an_ordinary_error(serve, engine) ->
     answer = post(serve(engine), stream_format="sse")
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "engine_failed")
+    assert answer.json()["error"]["param"] == "input"
 
 
 def test_a_failure_in_the_middle_is_an_event(serve, engine) -> None:

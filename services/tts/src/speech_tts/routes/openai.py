@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from speech_core.codec.encode import encoder_for
 from speech_core.contracts.openapi import AUDIO, EVENTS, described, schema
 from speech_core.contracts.speech import MAX_JSON_BYTES, SpeechFormat, Speed
-from speech_core.errors import NotFound, UnsupportedMediaType
+from speech_core.errors import NotFound, SpeechError, UnsupportedMediaType
 from speech_core.service.operations import Operation
 from speech_core.service.streaming import ClosingResponse, EventStream, begun
 from speech_tts.lines import only
@@ -73,7 +73,7 @@ async def create_speech(request: Request) -> Response:
     rate_hz = _PCM_RATE_HZ if asked.response_format == "pcm" else None
     encoder = encoder_for(asked.response_format, speech.voice.format, sample_rate_hz=rate_hz)
     talk = pipeline.begin(speech, operation=OPERATION.name)
-    sound = await begun(pipeline.encode(only(text), talk, encoder))
+    sound = await begun(_blaming_input(pipeline.encode(only(text), talk, encoder)))
     headers = {"x-text-characters": str(len(text))}
     if asked.stream_format == "audio":
         return ClosingResponse(sound, media_type=encoder.content_type, headers=headers)
@@ -87,6 +87,18 @@ async def create_speech(request: Request) -> Response:
         yield _event("speech.audio.done", usage=usage)
 
     return EventStream(events(), headers=headers)
+
+
+async def _blaming_input(sound: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """What is wrong with the text is told by the name that it has here."""
+    async with aclosing(sound):
+        try:
+            async for part in sound:
+                yield part
+        except SpeechError as error:
+            if error.param == "text":
+                error.param = "input"
+            raise
 
 
 def _event(kind: str, **content: object) -> tuple[str, str]:
