@@ -128,6 +128,7 @@ class Talk:
         self._started_seconds = anyio.current_time()
         self._sent_seconds = 0.0
         self._computed_seconds = 0.0
+        self._waited_ns = 0, 0
         self.span.set({"speech.engine": speech.voice.engine, "speech.voice": speech.voice.id})
 
     async def say(self, pieces: Iterable[str]) -> AsyncGenerator[Pcm]:
@@ -142,6 +143,7 @@ class Talk:
                     if took_seconds > self._timeout_seconds:
                         raise DeadlineExceeded(f"a phrase was not spoken within {self._timeout_seconds:g} s")
                     self.audio_seconds += pcm.seconds
+                    self._waited()
                     self._observation.stage = "send"
                     yield pcm
                     self._used(pcm)
@@ -160,6 +162,12 @@ class Talk:
         self._observation.fields["audio_seconds"] = round(self._sent_seconds, 3)
         self._metrics.sent(audio_seconds)
 
+    def _waited(self) -> None:
+        """The turn that was waited for has brought a phrase; the last one of a text brings none."""
+        began_ns, ended_ns = self._waited_ns
+        self._metrics.waited(max(0, ended_ns - began_ns) / 1e9, self.span)
+        self.span.past("queue wait", began_ns=began_ns, ended_ns=ended_ns)
+
     def _used(self, pcm: Pcm) -> None:
         """A phrase was taken: what it cost was not in vain."""
         self._metrics.computed(
@@ -173,18 +181,11 @@ class Talk:
     @asynccontextmanager
     async def _turn(self) -> AsyncGenerator[None]:
         """A turn among all utterances: who would fall silent first goes first."""
-        asked_seconds = anyio.current_time()
-        self._observation.stage = "queue"
-        waiting = self.span.child("queue wait")
-        try:
-            # When a listener who began at once has heard all that was made.
-            async with self._turns.take(self._started_seconds + self.audio_seconds):
-                waiting.end()
-                self._metrics.waited(anyio.current_time() - asked_seconds, self.span)
-                self._observation.stage = "engine"
-                yield
-        finally:
-            waiting.end()
+        self._observation.stage, began_ns = "queue", time.time_ns()
+        # When a listener who began at once has heard all that was made.
+        async with self._turns.take(self._started_seconds + self.audio_seconds):
+            self._observation.stage, self._waited_ns = "engine", (began_ns, time.time_ns())
+            yield
 
     def _phrases(self, pieces: Iterable[str]) -> Generator[Pcm]:
         """Blocking: the engine's sound for each piece in turn; its failures in our words."""

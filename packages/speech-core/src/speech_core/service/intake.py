@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from speech_core.errors import NotFound, RequestTimeout, SpeechError, Unavailable
-from speech_core.service.observation import Observation
+from speech_core.service.observation import Observation, current
 from speech_core.service.operations import Operation
 from speech_core.service.refusal import answer, discard, refuse
 from speech_core.service.shell import Shell
@@ -41,6 +41,7 @@ class Intake:
             await self.app(scope, receive, send)
 
     async def _socket(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
+        current().span.rename(f"GET {operation.path}", {"http.route": operation.path})
         if not self.shell.drain.draining:
             self.shell.sockets += 1
             try:

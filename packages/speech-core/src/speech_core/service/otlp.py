@@ -48,6 +48,11 @@ class _RecordedSpan(Span):
         began = self._tracer.start_span(name, context, _KINDS[kind], attributes, linked)
         return _RecordedSpan(self._tracer, began)
 
+    def past(self, name: str, *, began_ns: int, ended_ns: int) -> None:
+        if self.is_recorded:
+            context = trace.set_span_in_context(self._span)
+            self._tracer.start_span(name, context, start_time=began_ns).end(ended_ns)
+
     @property
     def context(self) -> trace.SpanContext:
         return self._span.get_span_context()

@@ -32,6 +32,9 @@ class Span:
         """A span within this one, begun now; *links* are those that it also belongs to."""
         return self
 
+    def past(self, name: str, *, began_ns: int, ended_ns: int) -> None:
+        """A span within this one that is over, by the wall clock."""
+
     def rename(self, name: str, attributes: Attributes) -> None:
         """What it is called is known better now."""
 
