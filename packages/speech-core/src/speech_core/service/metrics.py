@@ -122,6 +122,10 @@ class Metrics:
         self._in_flight.labels(self._service, operation).inc()
         return time.perf_counter()
 
+    def forgotten(self, operation: str) -> None:
+        """What was taken for a request was none."""
+        self._in_flight.labels(self._service, operation).dec()
+
     def ended(self, operation: str, observation: Observation, started_seconds: float) -> float:
         """It has ended as the observation says; gives how long it took."""
         seconds = time.perf_counter() - started_seconds

@@ -37,6 +37,10 @@ class Utterance:
         self.observation = Observation(span)
         self._started_seconds = self._metrics.begun(operation, self.observation)
 
+    def forget(self) -> None:
+        """It was never begun."""
+        self._metrics.forgotten(self._operation)
+
     def end(self) -> None:
         """It has ended as its observation says."""
         observation = self.observation

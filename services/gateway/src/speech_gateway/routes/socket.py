@@ -116,6 +116,7 @@ class _Passage:
     async def _send_text(self, text: str) -> None:
         if text.startswith(_START):
             self._speaking = True
+            self._utterances.started()
         elif text.startswith(_END):
             self._speaking = False
             self._utterances.ended(text)

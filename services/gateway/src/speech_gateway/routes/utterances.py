@@ -23,7 +23,10 @@ class Utterances:
         self._speaking: Utterance | None = None
         self._waiting: deque[Span] = deque()
         self._writing = False
+        self._started = False
         self._heard = False
+        # A cancel has overtaken it before it had started: whether it was begun, only what comes next can tell.
+        self._doubtful = False
 
     def asked(self, text: str, message: Mapping[str, Any]) -> str:
         """A *message* of the caller, *text* on the wire; gives what is to be sent on."""
@@ -38,9 +41,16 @@ class Utterances:
             case "cancel":
                 self._writing = False
                 self._waiting.clear()
+                self._doubtful = self._speaking is not None and not self._started
             case _:
                 pass
         return text
+
+    def started(self) -> None:
+        """A `start` of the service."""
+        if self._doubtful:
+            self._forget()
+        self._started = True
 
     def heard(self) -> None:
         """A frame of sound has passed."""
@@ -51,6 +61,8 @@ class Utterances:
     def ended(self, text: str) -> None:
         """An `end` of the service."""
         told = json.loads(text)
+        if self._doubtful and not told.get("cancelled"):
+            self._forget()
         utterance = self._answered()
         utterance.observation.fields["audio_seconds"] = told.get("audio_seconds", 0.0)
         if told.get("cancelled"):
@@ -71,10 +83,11 @@ class Utterances:
 
     def leave(self) -> None:
         """The socket is at its end."""
-        if self._speaking is not None:
+        if self._doubtful:
+            self._forget()
+        elif self._speaking is not None:
             self._speaking.observation.cancelled()
             self._speaking.end()
-            self._speaking = None
 
     @property
     def speaking(self) -> bool:
@@ -90,8 +103,14 @@ class Utterances:
 
     def _go_on(self) -> None:
         """The next one in the line is in progress."""
-        self._heard = False
+        self._started = self._heard = self._doubtful = False
         self._speaking = self._of(self._waiting.popleft()) if self._waiting else None
+
+    def _forget(self) -> None:
+        """It was forgotten before it was begun, as what waits is."""
+        if self._speaking is not None:
+            self._speaking.forget()
+        self._go_on()
 
     def _answered(self) -> Utterance:
         """The one in progress; what the service answers beside it is a request too."""
