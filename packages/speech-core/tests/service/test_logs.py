@@ -1,11 +1,16 @@
 import json
 import logging
+import sys
 
+import httpx
 import pytest
 import structlog
 
 from speech_core.service import logs
 from speech_core.service.settings import ServiceSettings
+from speech_core.testing.waiting import wait_until
+
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 
 
 @pytest.fixture
@@ -49,3 +54,30 @@ def test_a_failure_is_told_without_the_values_that_it_was_about(configured, caps
 
     assert "the caller" not in line
     assert json.loads(line)["exception"][0]["exc_type"] == "RuntimeError"
+
+
+def test_a_request_is_one_line_with_its_ids_and_what_became_of_it(configured, capsys, live) -> None:
+    logs.configure(ServiceSettings(), "toy")
+    headers = {"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-01", "x-request-id": "given"}
+    httpx.post(f"{live.url}/fail?kind=foreseen", headers=headers)
+    said: list[str] = []
+
+    def lines() -> list[dict]:
+        said.append(capsys.readouterr().out)
+        return [line for line in map(json.loads, "".join(said).splitlines()) if line["event"] == "request"]
+
+    wait_until(lambda: bool(lines()))
+    (line,) = lines()
+    told = {"operation": "fail", "outcome": "client_error", "code": "bad_audio", "status": 400, "request_id": "given"}
+    assert told.items() <= line.items()
+    assert (line["trace_id"], line["level"]) == (TRACE_ID, "info")
+    assert line["seconds"] >= 0
+
+
+@pytest.mark.parametrize(("on_a_terminal", "is_json"), [(True, False), (False, True)])
+def test_a_terminal_gets_the_form_for_people(configured, capsys, monkeypatch, on_a_terminal, is_json) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: on_a_terminal)
+    logs.configure(ServiceSettings(), "toy")
+    structlog.get_logger("ours").info("request")
+
+    assert capsys.readouterr().out.startswith("{") is is_json
