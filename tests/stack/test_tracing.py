@@ -1,6 +1,7 @@
 """One trace for an echo and one for an utterance, across three processes, at a real receiver of OTLP."""
 
 import json
+import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -222,6 +223,26 @@ def test_without_a_trace_of_the_client_each_utterance_is_its_own(start_fakes: Ca
     assert len({span.trace_id for span in utterances} | {upgrade.trace_id}) == 4
     assert [span.parent_id for span in utterances] == ["", "", CLIENT_SPAN_ID]
     assert {span.links for span in utterances} == {(upgrade.span_id,)}
+
+
+def test_with_nobody_to_export_to_every_request_is_served_and_the_loss_is_counted(
+    start_fakes: Callable[..., Any], free_port: Callable[[], int]
+) -> None:
+    nobody = Collector(f"http://127.0.0.1:{free_port()}", "http/protobuf")
+    stack = start_fakes(**nobody.settings(), OTEL_EXPORTER_OTLP_TIMEOUT="1")
+
+    for _ in range(20):
+        assert httpx.post(f"{stack.url}/api/tts", json={"text": "Hello."}, timeout=5).status_code == 200
+
+    def lost(process: Any) -> bool:
+        text = httpx.get(f"http://127.0.0.1:{process.management_port}/metrics").text
+        return float(text.split('speech_spans_dropped_total{service="')[1].split()[1]) >= 20
+
+    for process in (stack.gateway, stack.tts):
+        wait_until(lambda process=process: lost(process), seconds=20)
+        began_seconds = time.monotonic()
+        assert process.stop() == 0
+        assert time.monotonic() - began_seconds < 10
 
 
 def _until_end(socket: Any) -> None:

@@ -1,0 +1,104 @@
+"""What the gateway counts a request as, where it only passes on what a service says."""
+
+import json
+from collections import Counter
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+from speech_core.testing.live import live_server
+from speech_core.testing.waiting import wait_until
+from speech_gateway.app import create_app
+from speech_gateway.settings import GatewaySettings
+
+SEGMENT = 'event: segment\ndata: {"start_ms": 0, "end_ms": 1000, "text": "one."}\n\n'
+ERROR = 'event: error\ndata: {"type": "error", "error": {"type": "unavailable_error", "code": "engine_failed"}}\n\n'
+
+
+@pytest.fixture
+def counted(net):
+    """The gateway with its metrics at hand, and what it has counted."""
+    app = create_app(GatewaySettings(asr_url=net.asr_live.url, tts_url=net.tts_live.url))
+
+    def outcomes() -> Counter[tuple[str, str]]:
+        return Counter(
+            {
+                (sample.labels["operation"], sample.labels["outcome"]): int(sample.value)
+                for family in app.state.shell.metrics.registry.collect()
+                for sample in family.samples
+                if sample.name == "speech_requests_total" and sample.value
+            }
+        )
+
+    with live_server(app) as live:
+        yield live, outcomes
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "outcome"),
+    [
+        ("overloaded_error", "queue_full", "refused"),
+        ("unavailable_error", "draining", "refused"),
+        ("unavailable_error", "engine_failed", "failed"),
+    ],
+)
+def test_a_503_is_a_refusal_or_a_failure_by_its_code(net, counted, kind, code, outcome) -> None:
+    live, outcomes = counted
+    net.asr.refusal = 503, {"error": {"message": "not now", "type": kind, "code": code, "param": None}}
+
+    answer = httpx.post(f"{live.url}/api/stt/bytes", content=b"audio")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, code)
+    assert answer.headers["retry-after-ms"]
+    wait_until(lambda: outcomes() == {("stt", outcome): 1})
+
+
+@pytest.mark.parametrize("cut", [1, 20, len(SEGMENT), len(SEGMENT) + 8])
+def test_a_failure_told_by_an_event_is_a_failure_however_it_arrives(net, counted, cut) -> None:
+    live, outcomes = counted
+    told = SEGMENT + ERROR
+    net.asr.script = [told[:cut], "GATE", told[cut:]]
+
+    with httpx.stream(
+        "POST", f"{live.url}/api/stt/bytes", content=b"audio", headers={"accept": "text/event-stream"}
+    ) as answer:
+        parts = answer.iter_text()
+        first = next(parts)
+        net.asr.gate.set()
+        assert "".join([first, *parts]) == told
+
+    wait_until(lambda: outcomes() == {("stt", "failed"): 1})
+
+
+def test_an_event_that_only_speaks_of_an_error_is_none(net, counted) -> None:
+    live, outcomes = counted
+    text = json.dumps({"text": "\n\nevent: error\n"})
+    net.asr.script = [f"event: segment\ndata: {text}\n\n"]
+
+    httpx.post(f"{live.url}/api/stt/bytes", content=b"audio", headers={"accept": "text/event-stream"})
+
+    wait_until(lambda: outcomes() == {("stt", "ok"): 1})
+
+
+def test_an_utterance_in_progress_fails_when_its_service_breaks_off(counted) -> None:
+    live, outcomes = counted
+
+    with connect(f"{live.ws_url}/ws/tts") as socket:
+        socket.send('{"text": "spoken"}')
+        assert json.loads(socket.recv(timeout=20)) == {"text": "spoken"}
+        socket.send("break")
+        assert json.loads(socket.recv(timeout=20))["error"]["code"] == "upstream_unreachable"
+
+    wait_until(lambda: outcomes() == {("tts_socket", "failed"): 1})
+
+
+def test_a_socket_that_is_not_to_be_had_is_one_request() -> None:
+    app = create_app(GatewaySettings(asr_url="http://127.0.0.1:9", tts_url="http://127.0.0.1:9"))
+
+    with live_server(app) as live, pytest.raises(Exception, match="503"), connect(f"{live.ws_url}/ws/tts"):
+        pass
+
+    registry = app.state.shell.metrics.registry
+    labels = {"service": "gateway", "operation": "tts_socket", "outcome": "failed"}
+    assert registry.get_sample_value("speech_requests_total", labels) == 1
