@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 _HERE = Path(__file__).parent
+TOOLS = _HERE.parents[1] / ".venv/tools/bin"
 sys.path.insert(0, str(_HERE))
 
 from exporters import NAMES, running_exporters  # noqa: E402 - the folder comes first
@@ -45,19 +46,24 @@ def stack_module() -> Any:
     return module
 
 
-@pytest.fixture(scope="session")
-def tools() -> None:
-    """Prometheus and promtool; a machine of one's own may lack them, CI may not."""
-    missing = [name for name in ("prometheus", "promtool") if shutil.which(name) is None]
-    if missing and os.environ.get("CI") != "true":
-        pytest.skip(f"{missing} not found; on Debian and Ubuntu: apt-get install prometheus")
-    assert not missing
+def require(name: str) -> str:
+    """A program by name, of `.ci` or of this machine: without it a test is left out here, and fails in CI."""
+    found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ['PATH']}")
+    if found is None and os.environ.get("CI") != "true":
+        pytest.skip(f"{name} is missing; .ci/observability and .ci/chart fetch it")
+    assert found is not None, f"{name} is missing"
+    return found
 
 
 @pytest.fixture(scope="session")
-def watched(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Generator[Watched]:
+def promtool() -> str:
+    return require("promtool")
+
+
+@pytest.fixture(scope="session")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Generator[Watched]:
     """Every kind of call went to the services, was scraped with and without a cluster's labels, and the rules ran."""
-    folder = tmp_path_factory.mktemp("prometheus")
+    binary, folder = require("prometheus"), tmp_path_factory.mktemp("prometheus")
     module = stack_module()
     settings = {"ASR_ENGINE": "fake", "TTS_ENGINE": "fake", "ASR_SEATS": "2", "TTS_SEATS": "2"}
     with (
@@ -67,7 +73,7 @@ def watched(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Generator[
         ours = [f"127.0.0.1:{process.management_port}" for process in (stack.gateway, stack.asr, stack.tts)]
         jobs = [Job("speech", ours, CHOSEN), Job("native", ours)]
         jobs += [Job(name, [exporters], path=f"/{name}") for name in NAMES]
-        with running_prometheus(folder, jobs) as prometheus:
+        with running_prometheus(binary, folder, jobs) as prometheus:
             wait_until(lambda: scrapes(prometheus) >= 2)
             callers = Callers(stack.url, module.CLIP.read_bytes())
             while scrapes(prometheus) < _SCRAPES:

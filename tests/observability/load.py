@@ -13,23 +13,26 @@ from websockets.sync.client import connect
 
 from speech_gateway.keys import digest_of
 
-_SECRET, _KEY = "the server's own", "ks-of-the-load"
+_SECRET = "the server's own"
+_KEYS = {"team-a": "ks-of-team-a", "team-b": "ks-of-team-b"}
 _SECONDS = 60
 
 
 def settings_with_keys(folder: Path) -> dict[str, str]:
     """Variables for a gateway that asks for a key, which the callers below have."""
     file = folder / "keys.yaml"
-    file.write_text(yaml.safe_dump({"keys": [{"name": "load", "hmac": digest_of(_KEY, _SECRET)}]}), encoding="utf-8")
+    keys = [{"name": name, "hmac": digest_of(key, _SECRET)} for name, key in _KEYS.items()]
+    file.write_text(yaml.safe_dump({"keys": keys}), encoding="utf-8")
     return {"GATEWAY_KEYS_FILE": str(file), "GATEWAY_KEY_SECRET": _SECRET}
 
 
 @dataclass(frozen=True)
 class Callers:
-    """Calls to the gateway at *url*; *clip* is what they let hear."""
+    """Calls to the gateway at *url* with the key of *team*; *clip* is what they let hear."""
 
     url: str
     clip: bytes
+    team: str = "team-a"
 
     def speak(self, text: str = "One two three. Four five six.") -> int:
         return self._post("/api/tts", json={"text": text})
@@ -100,4 +103,4 @@ class Callers:
 
     @property
     def _headers(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {_KEY}"}
+        return {"authorization": f"Bearer {_KEYS[self.team]}"}

@@ -1,6 +1,5 @@
 """A real Prometheus of one's own: what it scrapes, when it is ready, what it answers."""
 
-import shutil
 import socket
 import subprocess
 from collections.abc import Generator, Mapping, Sequence
@@ -53,6 +52,10 @@ class Prometheus:
         found = self._get("query", query=query)["result"]
         return found if isinstance(found, list) else []
 
+    def now_at(self, query: str, at: float) -> list[dict[str, Any]]:
+        """Series with their value at a time."""
+        return self._get("query", query=query, time=at)["result"]
+
     def over(self, query: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
         """Series with their values from *start* to *end*."""
         return self._get("query_range", query=query, start=start, end=end, step=step)["result"]
@@ -74,10 +77,8 @@ class Prometheus:
 
 
 @contextmanager
-def running_prometheus(folder: Path, jobs: Sequence[Job], *, every: str = "1s") -> Generator[Prometheus]:
+def running_prometheus(binary: str, folder: Path, jobs: Sequence[Job], *, every: str = "1s") -> Generator[Prometheus]:
     """Scrape *jobs* and evaluate the chart's rules, as long as the block."""
-    binary = shutil.which("prometheus")
-    assert binary is not None
     (folder / "prometheus.yml").write_text(
         yaml.safe_dump(
             {

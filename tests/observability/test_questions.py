@@ -2,10 +2,12 @@
 
 import math
 import re
+import subprocess
 
 import pytest
-from conftest import CHOSEN, Watched
-from questions import Question, of_dashboards, of_rules
+import yaml
+from conftest import CHOSEN, Watched, require
+from questions import ROOT, Question, of_dashboards, of_rules
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -71,3 +73,25 @@ def test_the_budget_burns_when_callers_are_refused(watched) -> None:
     alerts = {rule["name"] for rule in watched.prometheus.rules() if rule["type"] == "alerting" and rule["alerts"]}
 
     assert "SpeechErrorBudgetBurn" in alerts
+
+
+@pytest.mark.parametrize("component", ["gateway", "tts", "asr"])
+def test_an_autoscaler_by_keda_finds_its_demand(watched, component) -> None:
+    query = keda_query(component)
+
+    assert answered(watched, Question(component, query), {})
+    assert not answered(watched, Question(component, query.replace("speech_in_flight", "speech_gone")), {})
+
+
+def keda_query(component: str) -> str:
+    """What the chart's ScaledObject asks Prometheus in the release that was scraped."""
+    chart = [require("helm"), "template", CHOSEN["release"], str(ROOT / "charts/kubespeech"), "--namespace=speech"]
+    values = {"type": "keda", "keda.serverAddress": "http://prometheus:9090", "minReplicas": "1"}
+    settings = [f"--set={component}.autoscaling.{name}={value}" for name, value in values.items()]
+    rendered = subprocess.run([*chart, *settings], capture_output=True, text=True, check=True, timeout=60).stdout
+    (scaled,) = [
+        each
+        for each in yaml.safe_load_all(rendered)
+        if each and each["kind"] == "ScaledObject" and each["metadata"]["name"].endswith(f"-{component}")
+    ]
+    return scaled["spec"]["triggers"][0]["metadata"]["query"]

@@ -28,19 +28,19 @@ def tried() -> Iterator[tuple[str, list[dict[str, str]]]]:
                 yield look["alertname"], [one["exp_labels"] for one in look["exp_alerts"]]
 
 
-def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False, timeout=60)
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
 
 
-def test_promtool_finds_no_fault_in_the_rules(tools) -> None:
-    checked = promtool("check", "rules", *map(str, sorted(RULES.glob("*.yaml"))))
+def test_promtool_finds_no_fault_in_the_rules(promtool) -> None:
+    checked = run(promtool, "check", "rules", *map(str, sorted(RULES.glob("*.yaml"))))
 
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 @pytest.mark.parametrize("path", _TESTS, ids=lambda path: path.stem)
-def test_alerts_fire_and_stay_silent(tools, path) -> None:
-    tested = promtool("test", "rules", str(path))
+def test_alerts_fire_and_stay_silent(promtool, path) -> None:
+    tested = run(promtool, "test", "rules", str(path))
 
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
