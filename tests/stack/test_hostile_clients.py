@@ -101,6 +101,16 @@ def test_listeners_who_never_read_are_cut_off(house) -> None:
     assert is_served(house)
 
 
+def test_a_socket_that_is_never_read_is_cut_off(house) -> None:
+    text = json.dumps({"text": "one two three four five six seven eight. " * 90})
+    with connect(f"{house.ws_url}/ws/tts", additional_headers={"x-request-id": "deaf"}, max_queue=1) as deaf:
+        for _ in range(4):
+            deaf.send(text)
+        wait_until_logged_once(house, ["deaf"])
+
+    assert is_served(house)
+
+
 @pytest.mark.parametrize(("frame", "code"), [("a" * 70_000, 1009), (b"\x81\x82\0\0\0\0\xff\xfe", 1007)])
 def test_frames_that_no_client_may_send_close_the_socket(house, frame, code) -> None:
     with connect(f"{house.ws_url}/ws/tts", additional_headers={"x-request-id": f"frame-{code}"}) as caller:
