@@ -66,6 +66,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Generator[Watched]:
     binary, folder = require("prometheus"), tmp_path_factory.mktemp("prometheus")
     module = stack_module()
     settings = {"ASR_ENGINE": "fake", "TTS_ENGINE": "fake", "ASR_SEATS": "2", "TTS_SEATS": "2"}
+    # Nobody listens there, but the requests have traces.
+    settings["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{module.free_port()}"
     with (
         running_exporters() as exporters,
         module.running_stack(**settings, **settings_with_keys(folder)) as stack,

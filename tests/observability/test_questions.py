@@ -62,6 +62,17 @@ def test_a_renamed_metric_is_found_out(watched, question) -> None:
         assert not answered(watched, Question(question.place, renamed, question.label), CHOSEN), metric
 
 
+@pytest.mark.parametrize(
+    "histogram", ["speech_request_seconds", "speech_first_audio_seconds", "speech_queue_wait_seconds"]
+)
+def test_a_latency_leads_to_a_trace(watched, histogram) -> None:
+    found = watched.prometheus.exemplars(f'{histogram}_bucket{{release="demo"}}', watched.start, watched.end)
+
+    traces = [one["labels"]["trace_id"] for series in found for one in series["exemplars"]]
+    assert traces
+    assert all(re.fullmatch("[0-9a-f]{32}", trace) for trace in traces)
+
+
 def test_prometheus_evaluates_every_rule_without_a_fault(watched) -> None:
     rules = watched.prometheus.rules()
 
