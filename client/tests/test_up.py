@@ -35,6 +35,12 @@ def test_an_unknown_name_in_the_file_is_one_clear_line(env_file: Path) -> None:
         read_environment(env_file)
 
 
+def test_the_names_of_compose_and_of_opentelemetry_may_stand_in_the_file(env_file: Path) -> None:
+    env_file.write_text("COMPOSE_PROFILES=observability\nOTEL_TRACES_SAMPLER=always_on\n", encoding="utf-8")
+
+    assert read_environment(env_file).variables["OTEL_TRACES_SAMPLER"] == "always_on"
+
+
 def test_the_example_is_valid_and_says_the_defaults(env_file: Path) -> None:
     example = Path(__file__).parents[2] / "env.example"
     env_file.write_text(example.read_text(encoding="utf-8"), encoding="utf-8")

@@ -11,6 +11,8 @@ SERVICES = ("asr", "tts", "gateway")
 
 _SHARED = ("HOST", "LOG_LEVEL", "LOG_FORMAT", "MODELS_DIR")
 _PREFIXES = ("GATEWAY_", "ASR_", "TTS_")
+# The same file is read by Compose, and the names of OpenTelemetry are a standard's.
+_OTHERS = ("COMPOSE_", "OTEL_")
 DEFAULT_MODELS_DIR = "~/.cache/kubespeech/models"
 _DEFAULT_PORTS = {"GATEWAY": 8000, "ASR": 8081, "TTS": 8082}
 _DEFAULT_MANAGEMENT_PORTS = {"GATEWAY": 9000, "ASR": 9081, "TTS": 9082}
@@ -71,7 +73,7 @@ def read_environment(env_file: Path) -> Environment:
     """Raises `EnvironmentFault` for a name in the file that no service knows."""
     written = {name: value for name, value in dotenv_values(env_file).items() if value}
     for name in written:
-        if name not in _SHARED and not name.startswith(_PREFIXES):
+        if name not in _SHARED and not name.startswith((*_PREFIXES, *_OTHERS)):
             raise EnvironmentFault(
                 f"{env_file}: unknown variable {name}; known: {', '.join(_SHARED)}, and {'* '.join(_PREFIXES)}*"
             )

@@ -33,6 +33,12 @@ def test_the_shared_settings_have_no_prefix(monkeypatch: pytest.MonkeyPatch, tmp
     assert (settings.host, settings.models_dir) == ("0.0.0.0", tmp_path)
 
 
+def test_an_empty_variable_leaves_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOY_PORT", "")
+
+    assert load(ToySettings).port == 1234
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [

@@ -35,7 +35,8 @@ class ServiceSettings(BaseSettings):
     The environment wins over the YAML file that `<PREFIX>CONFIG` names. An unknown key of either is an error.
     """
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_nested_delimiter="__")
+    # An empty variable says nothing: `NAME=` in a file, and what a compose file hands on without having it.
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_nested_delimiter="__", env_ignore_empty=True)
 
     host: str = Field(default="127.0.0.1", validation_alias=AliasChoices("host"))
     port: int = Field(default=0, ge=0, le=65_535)
