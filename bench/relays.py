@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,15 +73,21 @@ def upstream() -> Iterator[int]:
 
 
 @contextmanager
-def gateway(upstream_port: int) -> Iterator[Relay]:
-    port, url = free_port(), f"http://127.0.0.1:{upstream_port}"
-    environment = {
-        **os.environ, "LOG_LEVEL": "error", "GATEWAY_PORT": str(port), "GATEWAY_MANAGEMENT_PORT": str(free_port()),
-        "GATEWAY_ASR_URL": url, "GATEWAY_TTS_URL": url,
-    }  # fmt: skip
-    with _process([sys.executable, "-m", "speech_gateway"], RELAY_CPU, environment) as process:
+def started(command: list[str], **environment: str) -> Iterator[Relay]:
+    """A relay that takes its `--port`, or its port from GATEWAY_PORT."""
+    port = free_port()
+    named = [] if environment else ["--port", str(port)]
+    with _process([*command, *named], RELAY_CPU, os.environ | environment | {"GATEWAY_PORT": str(port)}) as process:
         _wait(port)
         yield Relay(port, process.pid)
+
+
+def gateway(upstream_port: int) -> AbstractContextManager[Relay]:
+    url = f"http://127.0.0.1:{upstream_port}"
+    return started(
+        [sys.executable, "-m", "speech_gateway"],
+        GATEWAY_MANAGEMENT_PORT=str(free_port()), GATEWAY_ASR_URL=url, GATEWAY_TTS_URL=url, LOG_LEVEL="error",
+    )  # fmt: skip
 
 
 @contextmanager

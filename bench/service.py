@@ -55,6 +55,11 @@ def tts(**settings: object) -> AbstractContextManager[ServiceProcess]:
     return _running("tts", settings)
 
 
+def gateway(**settings: object) -> AbstractContextManager[ServiceProcess]:
+    """The way in, with *settings* as `asr_url="http://…"`."""
+    return _running("gateway", settings)
+
+
 @contextmanager
 def _running(name: str, settings: Mapping[str, object]) -> Iterator[ServiceProcess]:
     """Start it, wait until it is ready, and stop it in the end."""
