@@ -1,3 +1,5 @@
+from functools import partial
+
 import anyio
 import pytest
 from yarl import URL
@@ -113,3 +115,25 @@ async def test_a_name_that_cannot_be_resolved_keeps_what_it_had(pool) -> None:
 
     assert not scope.cancelled_caught
     assert seen[1:4] == [["10.0.0.7"], ["10.0.0.7"], ["10.0.0.8"]]
+
+
+@pytest.mark.anyio
+async def test_a_name_without_an_address_is_soon_asked_for_again(pool) -> None:
+    answers = [OSError("no such host"), ["10.0.0.7"]]
+    answered = anyio.Event()
+
+    async def resolve(host: str) -> list[str]:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        answered.set()
+        return answer
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(pool.follow, resolve, every_seconds=3_600))
+            await answered.wait()
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+
+    assert hosts(pool) == ["10.0.0.7"]

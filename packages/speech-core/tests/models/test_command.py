@@ -136,6 +136,21 @@ def test_a_killed_fetch_leaves_nothing_half_placed_and_the_next_sweeps_up(
     assert (root / "ann/weights.bin").read_bytes() == WEIGHTS
 
 
+def test_a_fetch_that_is_told_to_go_goes_and_leaves_nothing(
+    origin, programs, write_catalog, root: Path, placed
+) -> None:
+    """By itself: in a container nobody else ends the first process."""
+    known = write_catalog(ann=(WEIGHTS, origin.holds("ann", WEIGHTS)))
+    told = programs.start("--root", root, "--catalog", known, "fetch", "ann")
+    assert origin.halfway.wait(WAIT_SECONDS)
+
+    told.send_signal(signal.SIGTERM)
+
+    assert told.wait(WAIT_SECONDS) == 128 + signal.SIGTERM
+    assert placed() == []
+    origin.release.set()
+
+
 def test_two_processes_that_fetch_the_same_model_download_it_once(
     origin, programs, write_catalog, root: Path, placed
 ) -> None:

@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 
 from speech_core.models import ArchiveError, ModelError
 from speech_core.models.catalog import catalog
@@ -12,6 +14,7 @@ from speech_core.models.store import Store
 _DEFAULT_ROOT = "~/.cache/kubespeech/models"
 # What was given cannot be used; `kubespeech` says it with the same code.
 _UNUSABLE = 2
+_TERMINATED = 128 + signal.SIGTERM
 
 
 def main() -> int:
@@ -28,12 +31,18 @@ def main() -> int:
     exporting.add_argument("names", nargs="+")
     verbs.add_parser("import").add_argument("archive", type=Path)
     arguments = parser.parse_args()
+    # The first process of a container is deaf to signals that it does not handle: a pod that goes would wait for it.
+    signal.signal(signal.SIGTERM, _end)
     try:
         _run(arguments)
     except ModelError as error:
         sys.stderr.write(f"error: {error}\n")
         return _UNUSABLE if isinstance(error, ArchiveError) else 1
     return 0
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    sys.exit(_TERMINATED)
 
 
 def _run(arguments: argparse.Namespace) -> None:

@@ -16,6 +16,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 # Failures in a row after which an address is left out; the first rest, and the longest.
 _FAILURES = 3
 _FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 2.0, 60.0
+# A headless Service has no address before its first replica is ready; that moment is what callers wait for.
+_UNRESOLVED_SECONDS = 1.0
 
 
 Resolve = Callable[[str], Awaitable[Iterable[str]]]
@@ -91,11 +93,13 @@ class Pool:
     async def follow(self, resolve: Resolve, *, every_seconds: float) -> None:
         """Resolve the name for ever; what cannot be resolved stays as it was."""
         while self.url.scheme == "http":  # a certificate is for the name
+            pause_seconds = every_seconds
             try:
                 self.replace(await resolve(self.url.host or ""))
             except OSError as error:
                 log.warning("upstream_not_resolved", host=self.url.host, reason=str(error))
-            await anyio.sleep(every_seconds)
+                pause_seconds = min(every_seconds, _UNRESOLVED_SECONDS)
+            await anyio.sleep(pause_seconds)
 
 
 async def resolved(host: str) -> list[str]:
