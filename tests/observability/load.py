@@ -47,11 +47,11 @@ class Callers:
         return self._post("/v1/audio/speech", json={"input": "Seven eight nine.", "model": "tts-1", "voice": "alloy"})
 
     def converse(self) -> int:
-        """Two utterances on a socket."""
+        """Two utterances on a socket; one that finds no seat ends with an error."""
         with self._socket() as socket:
             for _ in range(2):
                 socket.send(json.dumps({"text": "Hello there. How are you?"}))
-                while isinstance(message := socket.recv(timeout=_SECONDS), bytes) or '"end"' not in message:
+                while _type(socket.recv(timeout=_SECONDS)) not in {"end", "error"}:
                     pass
         return 200
 
@@ -104,3 +104,7 @@ class Callers:
     @property
     def _headers(self) -> dict[str, str]:
         return {"authorization": f"Bearer {_KEYS[self.team]}"}
+
+
+def _type(message: str | bytes) -> str:
+    return "audio" if isinstance(message, bytes) else json.loads(message)["type"]
