@@ -83,6 +83,7 @@ class Session:
         self._settings: TtsSettings = websocket.state.settings
         self.shell: Shell = websocket.state.shell
         self._speaking: CancelScope | None = None
+        self._uttering = Observation()
         self._writing: _Order | None = None
         # An order that was made before the last cancel is not spoken, wherever it is by then.
         self._cancels = 0
@@ -108,6 +109,7 @@ class Session:
             while True:
                 received = await self._websocket.receive()
                 if received["type"] == "websocket.disconnect":
+                    self._uttering.leaving()
                     scope.cancel()
                     return
                 try:
@@ -182,6 +184,7 @@ class Session:
             while True:
                 waiting.receive_nowait()
         if self._speaking is not None:
+            self._uttering.leaving()
             self._speaking.cancel()
 
     async def _utter(self, order: _Order) -> None:
@@ -189,6 +192,7 @@ class Session:
         if order.cancels != self._cancels:
             return
         with self._counted(order.how.traceparent) as observation:
+            self._uttering = observation
             try:
                 with self.shell.seats.take():
                     await self._speak(order, observation)

@@ -135,7 +135,7 @@ class Metrics:
         if observation.outcome == "refused":
             self.refused(observation.code or REFUSALS[0])
         elif observation.outcome == "cancelled":
-            stage = observation.stage if observation.stage in self._stages else "request"
+            stage = observation.left_at if observation.left_at in self._stages else "request"
             self._cancelled.labels(self._service, stage).inc()
         return seconds
 

@@ -18,8 +18,8 @@ class Observation:
     """
     One request; told by whoever learns something of it, in any thread.
 
-    *outcome* may change until the end; *code* names the error, *stage* is what the request waits for, *fields* are
-    said by its log line.
+    *outcome* may change until the end; *code* names the error, *stage* is what the request waits for, *left_at* what it
+    waited for when its caller left, *fields* are said by its log line.
     """
 
     span: Span = NO_SPAN
@@ -27,6 +27,7 @@ class Observation:
     outcome: Outcome = "ok"
     code: str | None = None
     stage: Stage = "request"
+    left_at: Stage | None = None
     fields: dict[str, str | float] = field(default_factory=dict[str, str | float])
 
     def answered(self, status: int) -> None:
@@ -40,10 +41,15 @@ class Observation:
         self.code = error.code if isinstance(error, SpeechError) else SpeechError.code
         self.span.fail(self.code)
 
+    def leaving(self) -> None:
+        """Its caller leaves; what is in the making may still be made."""
+        self.left_at = self.left_at or self.stage
+
     def cancelled(self) -> None:
         """Nobody waits for it any more."""
+        self.leaving()
         self.outcome, self.code = "cancelled", None
-        self.span.set({"speech.cancelled": self.stage})
+        self.span.set({"speech.cancelled": self.left_at or self.stage})
 
     def first_audio(self, seconds: float) -> None:
         """The first sound has left, *seconds* after the request was complete."""

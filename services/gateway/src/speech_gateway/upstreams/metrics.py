@@ -5,6 +5,8 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from speech_core.service.observation import current
+
 Answered = Literal["answered", "refused", "unreachable"]
 _OUTCOMES: tuple[Answered, ...] = ("answered", "refused", "unreachable")
 # To the beginning of an answer: of a first sound, or of a file of hours.
@@ -31,7 +33,7 @@ class UpstreamMetrics:
                 self._seconds.labels(upstream, outcome)
 
     def answered(self, upstream: str, outcome: Answered, seconds: float) -> None:
-        self._seconds.labels(upstream, outcome).observe(seconds)
+        self._seconds.labels(upstream, outcome).observe(seconds, current().span.exemplar)
 
     def retried(self, upstream: str) -> None:
         self._retries.labels(upstream).inc()
