@@ -16,6 +16,8 @@ _INK, _PAPER, _CARD, _FAINT = "#24292f", "#f4f5f7", "#ffffff", "#8c959f"
 _COLORS = {"green": "#2e8b57", "orange": "#d9822b", "red": "#c9372c", "blue": "#3457d5"}
 _HEADING = {"weight": "bold", "va": "center", "color": _INK}
 _LEGEND_ENTRIES = 9
+# Characters of which three columns of a legend have room.
+_SHORT, _LONG = 24, 36
 
 
 def spoken(value: float, unit: str) -> str:
@@ -127,9 +129,9 @@ class Painter:
 
 def _frame(axes: Any, unit: str, minutes: float) -> None:
     axes.set_xlim(0, minutes)
-    axes.set_ylim(bottom=0)
-    if axes.get_ylim()[1] < 1e-9:
-        axes.set_ylim(0, 1)
+    top = axes.get_ylim()[1] if axes.dataLim.y1 > 0 else 1
+    # A line at zero lies on the axis, where it would not be seen.
+    axes.set_ylim(-0.02 * top, top)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} min"))
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: spoken(value, unit)))
@@ -141,10 +143,10 @@ def _frame(axes: Any, unit: str, minutes: float) -> None:
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(
         handles[:_LEGEND_ENTRIES],
-        [*labels[: _LEGEND_ENTRIES - 1], "…" if len(labels) > _LEGEND_ENTRIES else labels[-1]][: len(labels)],
+        [_short(label) for label in labels[:_LEGEND_ENTRIES]],
         loc="upper left",
         bbox_to_anchor=(-0.06, -0.13),
-        ncols=3,
+        ncols=2 if max(map(len, labels), default=0) > _SHORT else 3,
         fontsize=7,
         frameon=False,
         labelcolor=_INK,
@@ -158,6 +160,10 @@ def _legend(template: str, labels: Mapping[str, str]) -> str:
     for name, value in labels.items():
         template = template.replace("{{" + name + "}}", value)
     return template
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LONG else f"…{label[1 - _LONG :]}"
 
 
 def _color(value: float, steps: Sequence[Mapping[str, Any]]) -> str:

@@ -23,7 +23,7 @@ from questions import DASHBOARDS, ROOT
 from speech_core.testing.waiting import wait_until
 
 IMAGES = ROOT / "docs/images/dashboards"
-_SCRAPE_SECONDS = 2
+_SCRAPE_SECONDS, _SCRAPES = 2, 10
 _AT_ONCE = (1, 2, 4, 8, 16, 8, 4, 2, 1)
 
 
@@ -55,7 +55,8 @@ def main() -> None:
         ours = [f"127.0.0.1:{process.management_port}" for process in (stack.gateway, stack.asr, stack.tts)]
         jobs = [Job("speech", ours, CHOSEN), *(Job(name, [exporters], path=f"/{name}") for name in NAMES)]
         with running_prometheus(require("prometheus"), Path(name), jobs, every=f"{_SCRAPE_SECONDS}s") as prometheus:
-            wait_until(lambda: scrapes(prometheus) >= 2)
+            # As many as the windows of the rates are long.
+            wait_until(lambda: scrapes(prometheus) >= _SCRAPES, seconds=60)
             started = time.time()
             load(stack.url, module.CLIP.read_bytes(), minutes)
             painter = Painter(prometheus, started, time.time(), _SCRAPE_SECONDS)
