@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import matplotlib as mpl
-from conftest import CHOSEN, require, scrapes, stack_module
-from exporters import NAMES, running_exporters
-from load import Callers, settings_with_keys
-from painter import Painter
-from prometheus_server import Job, running_prometheus
-from questions import DASHBOARDS, ROOT
+from observatory.exporters import running_exporters
+from observatory.load import Callers, settings_with_keys
+from observatory.painter import Painter
+from observatory.prometheus import running_prometheus
+from observatory.questions import DASHBOARDS, ROOT
+from observatory.stack import jobs_for, require, stack_module
 
 from speech_core.testing.waiting import wait_until
 
@@ -51,18 +51,18 @@ def main() -> None:
         tempfile.TemporaryDirectory() as name,
         running_exporters() as exporters,
         module.running_stack(**settings_with_keys(Path(name))) as stack,
+        running_prometheus(
+            require("prometheus"), Path(name), jobs_for(stack, exporters), every=f"{_SCRAPE_SECONDS}s"
+        ) as prometheus,
     ):
-        ours = [f"127.0.0.1:{process.management_port}" for process in (stack.gateway, stack.asr, stack.tts)]
-        jobs = [Job("speech", ours, CHOSEN), *(Job(name, [exporters], path=f"/{name}") for name in NAMES)]
-        with running_prometheus(require("prometheus"), Path(name), jobs, every=f"{_SCRAPE_SECONDS}s") as prometheus:
-            # As many as the windows of the rates are long.
-            wait_until(lambda: scrapes(prometheus) >= _SCRAPES, seconds=60)
-            started = time.time()
-            load(stack.url, module.CLIP.read_bytes(), minutes)
-            painter = Painter(prometheus, started, time.time(), _SCRAPE_SECONDS)
-            IMAGES.mkdir(parents=True, exist_ok=True)
-            for path in sorted(DASHBOARDS.glob("*.json")):
-                painter.paint(json.loads(path.read_text(encoding="utf-8")), IMAGES / f"{path.stem}.png")
+        # As many as the windows of the rates are long.
+        wait_until(lambda: prometheus.scrapes("speech") >= _SCRAPES, seconds=60)
+        started = time.time()
+        load(stack.url, module.CLIP.read_bytes(), minutes)
+        painter = Painter(prometheus, started, time.time(), _SCRAPE_SECONDS)
+        IMAGES.mkdir(parents=True, exist_ok=True)
+        for path in sorted(DASHBOARDS.glob("*.json")):
+            painter.paint(json.loads(path.read_text(encoding="utf-8")), IMAGES / f"{path.stem}.png")
 
 
 if __name__ == "__main__":

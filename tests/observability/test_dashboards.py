@@ -8,7 +8,7 @@ import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
-from questions import DASHBOARDS, ROOT
+from observatory.questions import DASHBOARDS, ROOT
 
 _FILES = sorted(DASHBOARDS.glob("*.json"))
 _NAMES = {"overview", "synthesis", "recognition", "gateway", "capacity", "gpu"}

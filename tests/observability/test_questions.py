@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 import yaml
-from conftest import CHOSEN, Watched, require
-from questions import ROOT, Question, of_dashboards, of_rules
+from observatory.questions import ROOT, Question, of_dashboards, of_rules
+from observatory.stack import CHOSEN, require
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -21,7 +21,7 @@ _BOARDS = tuple(of_dashboards())
 _RULES = tuple(of_rules())
 
 
-def answered(watched: Watched, question: Question, variables: dict[str, str]) -> bool:
+def answered(watched, question: Question, variables: dict[str, str]) -> bool:
     """Whether there is at least one series with a number in it."""
     ready = question.for_variables({**_TIMES, **variables})
     if ready.label is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from questions import ROOT, RULES
+from observatory.questions import ROOT, RULES
 
 _TESTS = sorted(Path(__file__).with_name("rules").glob("*.yaml"))
 _RUNBOOKS = ROOT / "docs/runbooks.md"

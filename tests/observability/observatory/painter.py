@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from conftest import CHOSEN
 from matplotlib import pyplot
 from matplotlib.ticker import FuncFormatter, MaxNLocator
-from prometheus_server import Prometheus
-from questions import Question
+
+from observatory.prometheus import Prometheus
+from observatory.questions import Question
+from observatory.stack import CHOSEN
 
 _INCH_WIDE, _INCH_HIGH = 0.72, 0.36
 _INK, _PAPER, _CARD, _FAINT = "#24292f", "#f4f5f7", "#ffffff", "#8c959f"

@@ -13,7 +13,7 @@ import yaml
 
 from speech_core.testing.waiting import wait_until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RULES = ROOT / "charts/kubespeech/rules"
 
 
@@ -65,6 +65,11 @@ class Prometheus:
 
     def exemplars(self, query: str, start: float, end: float) -> list[dict[str, Any]]:
         return self._get("query_exemplars", query=query, start=start, end=end)
+
+    def scrapes(self, job: str) -> float:
+        """How often each target of the job was scraped, at least."""
+        found = self.now(f'min(count_over_time(up{{job="{job}"}}[1h]))')
+        return float(found[0]["value"][1]) if found else 0.0
 
     def rules(self) -> list[dict[str, Any]]:
         return [rule for group in self._get("rules")["groups"] for rule in group["rules"]]

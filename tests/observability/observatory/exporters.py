@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-FOLDER = Path(__file__).with_name("exporters")
+FOLDER = Path(__file__).parents[1] / "exporters"
 NAMES = tuple(sorted(path.stem for path in FOLDER.glob("*.prom")))
 
 

@@ -1,0 +1,1 @@
+"""What watches the services: a real Prometheus, exporters that are not ours, callers, and what is asked."""
