@@ -11,10 +11,8 @@ from typing import Any
 import httpx
 import yaml
 
+from observatory.questions import RULES
 from speech_core.testing.waiting import wait_until
-
-ROOT = Path(__file__).parents[3]
-RULES = ROOT / "charts/kubespeech/rules"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from observatory.exporters import NAMES
-from observatory.prometheus import ROOT, Job
+from observatory.prometheus import Job
+from observatory.questions import ROOT
 
 # The labels that the scrape adds; the names in the exporters' files are those of this release.
 CHOSEN = {"namespace": "speech", "release": "demo"}
