@@ -1,7 +1,7 @@
 """
 What metrics and traces cost: throughput and CPU of the three services with all of it against none of it.
 
-    python bench/telemetry_cost.py [--rounds 5] [--seconds 10] [--fakes] [--json FILE]
+    python bench/telemetry_cost.py [--rounds 5] [--seconds 10] [--fakes] [--away] [--json FILE]
 
 On: every request traced and exported over OTLP to a receiver, metrics scraped every five seconds. Off: no tracing, no
 scrape, and a client library whose counters do nothing. Both stacks run; they are loaded in turn, the order changes with
@@ -207,11 +207,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--fakes", action="store_true", help="engines that take no time: all that is left is ours")
+    parser.add_argument("--away", action="store_true", help="nobody takes the traces")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     engines = {"ASR_ENGINE": "fake", "TTS_ENGINE": "fake", "TTS_OTHER_ENGINES": "[]"} if asked.fakes else {}
     with ExitStack() as stack:
-        endpoint = stack.enter_context(receiver())
+        endpoint = f"http://127.0.0.1:{free_port()}" if asked.away else stack.enter_context(receiver())
         off = stack.enter_context(side("off", {**engines, "OTEL_SDK_DISABLED": "true"}))
         on = stack.enter_context(side("on", {**engines, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}))
         results = measured([off, on], asked.rounds, asked.seconds)

@@ -1,6 +1,7 @@
 import json
 import logging
 import sys
+from threading import Thread
 
 import httpx
 import pytest
@@ -37,6 +38,15 @@ def test_our_lines_and_the_servers_are_one_json_object_each(configured, capsys) 
         ("request", "toy", "info"),
         ("Invalid HTTP request received.", "toy", "warning"),
     ]
+
+
+def test_a_thread_that_no_request_knows_of_names_the_service_too(configured, capsys) -> None:
+    logs.configure(ServiceSettings(), "toy")
+    thread = Thread(target=lambda: logging.getLogger("exporter").warning("Nobody answers."))
+    thread.start()
+    thread.join()
+
+    assert json.loads(capsys.readouterr().out)["service"] == "toy"
 
 
 def fail(said: str) -> None:

@@ -4,7 +4,7 @@ import logging
 import sys
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 from speech_core.service.settings import ServiceSettings
 
@@ -14,8 +14,13 @@ _SAID_ALREADY = "ASGI callable returned without completing response."
 
 def configure(settings: ServiceSettings, service: str) -> None:
     """Route all logging of the process through structlog, with *service* on every line."""
+
+    def named(_: object, __: str, line: EventDict) -> EventDict:
+        return {**line, "service": service}
+
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        named,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -26,7 +31,6 @@ def configure(settings: ServiceSettings, service: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
