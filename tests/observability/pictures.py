@@ -24,7 +24,7 @@ from speech_core.testing.waiting import wait_until
 
 IMAGES = ROOT / "docs/images/dashboards"
 _SCRAPE_SECONDS, _SCRAPES = 2, 10
-_AT_ONCE = (1, 2, 4, 8, 16, 8, 4, 2, 1)
+_AT_ONCE = (1, 2, 3, 4, 6, 4, 3, 2, 1)
 
 
 def load(url: str, clip: bytes, minutes: float) -> None:
