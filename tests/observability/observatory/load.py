@@ -57,9 +57,8 @@ class Callers:
 
     def leave(self) -> int:
         """Gone after the first sound."""
-        with httpx.stream(
-            "POST", f"{self.url}/api/tts", json={"text": "One two. " * 400}, headers=self._headers
-        ) as answer:
+        text = {"text": "One two. " * 400}
+        with httpx.stream("POST", f"{self.url}/api/tts", json=text, headers=self._headers, timeout=_SECONDS) as answer:
             next(answer.iter_raw())
             return answer.status_code
 
