@@ -88,10 +88,11 @@ def create_app(settings: GatewaySettings | None = None, *, resolve: Resolve = re
     app = build(
         shell=shell,
         operations=operations,
-        routers=[relay.router, lists.router, echo.router, socket.router, page.router],
+        routers=[lists.router, echo.router, socket.router, page.router],
         resources=resources,
         middleware=[cors, door] if settings.cors_origins else [door],
     )
+    app.router.routes[:0] = relay.ROUTES
     for path, files in page.FILES.items():
         app.mount(path, files)
     app.openapi = description.whole(app)

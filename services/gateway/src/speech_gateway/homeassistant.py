@@ -65,7 +65,7 @@ async def listening(upstreams: Upstreams, shell: Shell, settings: GatewaySetting
             scopes.add(scope)
             try:
                 if len(scopes) <= _MOST_CONNECTIONS:
-                    await _Conversation(upstreams, shell, reader, writer, settings.stalled_seconds).run()
+                    await _Conversation(upstreams, shell, reader, writer).run()
             finally:
                 scopes.remove(scope)
                 writer.close()
@@ -102,18 +102,12 @@ class _Conversation:
     """One connection: events in, events out, one thing after the other."""
 
     def __init__(
-        self,
-        upstreams: Upstreams,
-        shell: Shell,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        stalled_seconds: float,
+        self, upstreams: Upstreams, shell: Shell, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self._upstreams = upstreams
         self._shell = shell
         self._reader = cast("asyncio.StreamReader", _Bounded(reader))
         self._writer = writer
-        self._stalled_seconds = stalled_seconds
         self._language: str | None = None
         self._left = False
         self._arriving, self._events = anyio.create_memory_object_stream[Event](_EVENTS_AHEAD)
@@ -142,7 +136,7 @@ class _Conversation:
 
     async def _say(self, event: Event) -> None:
         """Raises `OSError` when the client has left, or has stopped reading."""
-        with anyio.fail_after(self._stalled_seconds):
+        with anyio.fail_after(self._shell.settings.stalled_seconds):
             await async_write_event(event, self._writer)
 
     async def _answer(self, event: Event) -> None:
