@@ -1,8 +1,15 @@
 """`python -m speech_tts`: the service as a process."""
 
-from speech_core.service.server import main
-from speech_tts.app import create_app
-from speech_tts.settings import TtsSettings
+import signal
+import sys
 
 if __name__ == "__main__":
+    # The first process of a container is deaf to a signal that it does not handle, and the imports take seconds: a pod
+    # that goes in that time would stay until its grace is over.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+
+    from speech_core.service.server import main
+    from speech_tts.app import create_app
+    from speech_tts.settings import TtsSettings
+
     main(TtsSettings, create_app)
