@@ -168,6 +168,39 @@ def test_a_trace_that_is_not_sampled_is_in_no_bucket(traced, toy, exporter) -> N
     assert exporter.spans == []
 
 
+@pytest.mark.parametrize(
+    ("sampler", "argument", "is_recorded"),
+    [("always_on", "", True), ("always_off", "", False), ("traceidratio", "0", False), ("traceidratio", "1", True)],
+)
+def test_the_standard_variables_choose_what_is_traced(monkeypatch, exporter, sampler, argument, is_recorded) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", sampler)
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", argument)
+    tracer = recording(exporter)
+
+    with tracer.begin("request", {}) as span, span.child("step") as step:
+        assert (span.is_recorded, step.is_recorded) == (is_recorded, is_recorded)
+        # Whoever is called next hears of the choice.
+        assert bool(int(span.headers()["traceparent"][-2:], 16) & 1) is is_recorded
+    tracer.close()
+
+    assert len(exporter.spans) == (2 if is_recorded else 0)
+
+
+@pytest.mark.parametrize(("given", "name"), [(None, "speech-toy"), ("mine", "mine")])
+def test_a_service_names_itself_unless_it_is_named(monkeypatch, given, name) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "k8s.namespace.name=speech")
+    if given:
+        monkeypatch.setenv("OTEL_SERVICE_NAME", given)
+
+    tracer = tracer_for("toy", "1.2.3")
+    tracer.close()
+
+    attributes = tracer._provider.resource.attributes
+    assert (attributes["service.name"], attributes["service.version"]) == (name, "1.2.3")
+    assert attributes["k8s.namespace.name"] == "speech"
+
+
 def test_a_collector_that_hangs_holds_up_nobody_and_its_loss_is_counted(exporter) -> None:
     exporter.gate.clear()
     tracer = recording(exporter)
