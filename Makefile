@@ -14,11 +14,11 @@ ENGINE_INSTALLED := $(patsubst requirements/asr-%.lock,.venv/.asr-%,$(wildcard r
 install = $(BIN)/python -m pip --disable-pip-version-check --quiet install $(1) 2> .venv/pip.log \
   || { echo "error: packages cannot be installed: $$(tail -n 1 .venv/pip.log) (all of it: .venv/pip.log)" >&2; exit 1; }
 
-.PHONY: help up test fuzz lint types contracts chart e2e lock bench clean
+.PHONY: help up test fuzz lint types contracts images chart e2e lock bench clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 up: .venv/.up $(ENGINE_INSTALLED) ## fetch the models, start the three services; Ctrl-C stops all
 	@exec $(BIN)/kubespeech up
@@ -40,6 +40,9 @@ types: .venv/.dev ## pyright, strict
 
 contracts: .venv/.dev ## write the wire down in contracts/
 	$(BIN)/python tests/contract/generate.py
+
+images: ## speech-gateway:dev, speech-tts:dev and speech-asr:dev in the local Docker
+	for name in gateway tts asr; do DOCKER_BUILDKIT=1 docker build --build-arg SERVICE=$$name --tag speech-$$name:dev . || exit 1; done
 
 chart: .venv/.dev ## write the chart's schema and README from the code and values.yaml
 	$(BIN)/python tests/chart/generate.py
@@ -83,6 +86,6 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 
 lock: ## pin the dependencies again (needs uv)
 	$(COMPILE) --group dev --output-file requirements/dev.lock requirements/all.in
-	for name in gateway tts asr asr-openai-whisper client; do \
+	for name in build gateway tts asr asr-cuda asr-openai-whisper client; do \
 	  $(COMPILE) --constraint requirements/dev.lock --output-file requirements/$$name.lock requirements/$$name.in || exit 1; \
 	done

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -16,7 +17,19 @@ def call(path, body=None, content_type="application/json"):
         return answer.read()
 
 
-print("health", call("/health").decode(), flush=True)
+def healthy():
+    """The gateway sees a service some seconds after it became ready."""
+    end = time.monotonic() + LONGEST_SECONDS
+    while True:
+        try:
+            return call("/health").decode()
+        except OSError as error:
+            if time.monotonic() > end:
+                sys.exit(f"not healthy: {error}")
+        time.sleep(1)
+
+
+print("health", healthy(), flush=True)
 text = json.dumps({"text": "One two three.", "format": "wav"}).encode()
 if os.environ.get("KEYS"):
     try:
