@@ -1,4 +1,4 @@
-"""The Prometheus of the cluster finds the release by the chart's own terms, and has an answer to every query of ours."""
+"""The Prometheus of the cluster finds the release by the chart's own terms, and answers every query of ours."""
 
 import json
 import sys
