@@ -7,13 +7,15 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from speech_core.errors import Overloaded
 from speech_core.testing.live import live_server
 from speech_core.testing.waiting import wait_until
 from speech_gateway.app import create_app
+from speech_gateway.echo.events import ErrorWatch
 from speech_gateway.settings import GatewaySettings
 
 SEGMENT = 'event: segment\ndata: {"start_ms": 0, "end_ms": 1000, "text": "one."}\n\n'
-ERROR = 'event: error\ndata: {"type": "error", "error": {"type": "unavailable_error", "code": "engine_failed"}}\n\n'
+ERROR = 'event: error\ndata: {"type": "error", "error": {"type": "%s", "code": "%s"}}\n\n'
 
 
 @pytest.fixture
@@ -54,21 +56,32 @@ def test_a_503_is_a_refusal_or_a_failure_by_its_code(net, counted, kind, code, o
     wait_until(lambda: outcomes() == {("stt", outcome): 1})
 
 
-@pytest.mark.parametrize("cut", [1, 20, len(SEGMENT), len(SEGMENT) + 8])
-def test_a_failure_told_by_an_event_is_a_failure_however_it_arrives(net, counted, cut) -> None:
+@pytest.mark.parametrize(
+    ("kind", "code", "outcome"),
+    [
+        ("unavailable_error", "engine_failed", "failed"),
+        ("invalid_request_error", "bad_audio", "client_error"),
+        ("timeout_error", "deadline_exceeded", "failed"),
+        ("unavailable_error", "draining", "refused"),
+    ],
+)
+def test_an_error_that_is_told_by_an_event_counts_by_its_code(net, counted, kind, code, outcome) -> None:
     live, outcomes = counted
-    told = SEGMENT + ERROR
-    net.asr.script = [told[:cut], "GATE", told[cut:]]
+    net.asr.script = [SEGMENT, ERROR % (kind, code)]
 
-    with httpx.stream(
-        "POST", f"{live.url}/api/stt/bytes", content=b"audio", headers={"accept": "text/event-stream"}
-    ) as answer:
-        parts = answer.iter_text()
-        first = next(parts)
-        net.asr.gate.set()
-        assert "".join([first, *parts]) == told
+    httpx.post(f"{live.url}/api/stt/bytes", content=b"audio", headers={"accept": "text/event-stream"})
 
-    wait_until(lambda: outcomes() == {("stt", "failed"): 1})
+    wait_until(lambda: outcomes() == {("stt", outcome): 1})
+
+
+@pytest.mark.parametrize("size", [1, 3, 20, 1000])
+def test_an_error_is_seen_however_its_event_is_cut(size) -> None:
+    told, watch = (SEGMENT + ERROR % ("overloaded_error", "queue_full")).encode(), ErrorWatch()
+
+    for at in range(0, len(told), size):
+        watch.feed(told[at : at + size])
+
+    assert (type(watch.error), watch.error.code) == (Overloaded, "queue_full")
 
 
 def test_an_event_that_only_speaks_of_an_error_is_none(net, counted) -> None:

@@ -11,11 +11,11 @@ from starlette.types import Receive, Scope, Send
 
 from speech_core.contracts.speech import MAX_JSON_BYTES
 from speech_core.contracts.transcription import MAX_FORM_BYTES
-from speech_core.errors import Unavailable
 from speech_core.service.observation import current
 from speech_core.service.operations import Operation
 from speech_core.service.streaming import ClosingResponse
 from speech_gateway.accounts import Account
+from speech_gateway.echo.events import ErrorWatch
 from speech_gateway.headers import to_caller, to_upstream
 from speech_gateway.upstreams.service import Service
 
@@ -24,9 +24,6 @@ TTS = Operation("tts", "/api/tts", 64 * 1024 * 1024, "text", "text_too_long")
 SPEECH = Operation("speech", "/v1/audio/speech", MAX_JSON_BYTES, "input", "text_too_long")
 TRANSCRIPTIONS = Operation("transcriptions", "/v1/audio/transcriptions", MAX_FORM_BYTES, "file")
 TRANSLATIONS = Operation("translations", "/v1/audio/translations", MAX_FORM_BYTES, "file")
-
-# How a service tells, in a stream of events, that it has failed; JSON has no line of its own that says so.
-_ERROR_EVENT = b"\n\nevent: error\n"
 
 
 def stt(max_audio_bytes: int) -> Operation:
@@ -104,10 +101,13 @@ def has_body(request: Request) -> bool:
 
 async def _passed_on(service: Service, answer: aiohttp.ClientResponse, stack: AsyncExitStack) -> AsyncGenerator[bytes]:
     async with stack:
-        is_events = answer.headers.get("content-type", "").startswith("text/event-stream")
-        tail = b""
+        if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+            async for part in service.read(answer):
+                yield part
+            return
+        watch = ErrorWatch()
         async for part in service.read(answer):
-            if is_events and _ERROR_EVENT in (tail + part):
-                current().failed(Unavailable(f"{service.name} failed in the middle", code="engine_failed"))
-            tail = part[1 - len(_ERROR_EVENT) :]
+            watch.feed(part)
+            if watch.error:
+                current().failed(watch.error)
             yield part
