@@ -1,7 +1,7 @@
 """A Prometheus that has scraped the three services under load, and exporters that are not ours."""
 
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from observatory.exporters import running_exporters
 from observatory.load import Callers, settings_with_keys
-from observatory.prometheus import Prometheus, running_prometheus
+from observatory.prometheus import Job, Prometheus, running_prometheus
 from observatory.stack import jobs_for, require, stack_module
 
 from speech_core.testing.waiting import wait_until
@@ -26,6 +26,11 @@ class Watched:
     prometheus: Prometheus
     start: float
     end: float
+
+
+def with_and_without_labels(jobs: Sequence[Job]) -> list[Job]:
+    """Each target with a cluster's labels also without, as outside of one."""
+    return [*jobs, *(Job(f"{job.name}-native", job.targets) for job in jobs if job.labels)]
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +49,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Generator[Watched]:
     with (
         running_exporters() as exporters,
         module.running_stack(**settings, **settings_with_keys(folder)) as stack,
-        running_prometheus(binary, folder, jobs_for(stack, exporters)) as prometheus,
+        running_prometheus(binary, folder, with_and_without_labels(jobs_for(stack, exporters))) as prometheus,
     ):
         wait_until(lambda: prometheus.scrapes("speech") >= 2)
         callers = Callers(stack.url, module.CLIP.read_bytes())

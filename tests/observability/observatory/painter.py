@@ -35,7 +35,7 @@ def spoken(value: float, unit: str) -> str:
         case "s" if abs(value) >= 120:
             return f"{value / 60:.3g} min"
         case "bytes":
-            return f"{value / 2**20:.4g} MiB"
+            return f"{value / 2**20:.3g} MiB"
         case _:
             return f"{value:.4g}{ {'s': ' s', 'reqps': '/s', 'celsius': ' °C', 'watt': ' W'}.get(unit, '') }"
 

@@ -40,10 +40,6 @@ def stack_module() -> Any:
 
 
 def jobs_for(stack: Any, exporters: str) -> list[Job]:
-    """The services with the labels of a cluster and, as `native`, without; and the exporters at that address."""
+    """The services with the labels of a cluster, and the exporters at that address."""
     ours = [f"127.0.0.1:{process.management_port}" for process in (stack.gateway, stack.asr, stack.tts)]
-    return [
-        Job("speech", ours, CHOSEN),
-        Job("native", ours),
-        *(Job(name, [exporters], path=f"/{name}") for name in NAMES),
-    ]
+    return [Job("speech", ours, CHOSEN), *(Job(name, [exporters], path=f"/{name}") for name in NAMES)]
