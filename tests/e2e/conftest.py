@@ -1,5 +1,6 @@
 """A cluster of any kind, told by KUBECONFIG; `make e2e` asks before these tests change it. See `.ci/cluster`."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Generator
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .cluster import Namespace, Refused, Values, run
+from .cluster import RELEASE, Namespace, Refused, Values, run
 
 _HERE = Path(__file__).parent
 _LONGEST_SECONDS = 400
@@ -83,6 +84,8 @@ def make_namespace(request: pytest.FixtureRequest) -> Generator[Make]:
 
 def _remove(namespace: Namespace) -> None:
     try:
+        with contextlib.suppress(Refused):  # a test may have uninstalled it
+            namespace.helm("uninstall", RELEASE, "--no-hooks")
         namespace.kubectl("delete", "pods", "--all", "--wait=false", "--grace-period", "2")
         run("kubectl", "delete", "namespace", namespace.name, "--timeout", "100s", seconds=120)
     finally:

@@ -1,18 +1,19 @@
 """GPUs as the scheduler sees them: what there is none of is waited for, what there is is never exceeded."""
 
+import json
 from collections.abc import Generator
 
 import pytest
 
 from .cluster import FULLNAME, run, until
-from .conftest import FAKES, Namespace, Values
+from .conftest import FAKES, IMAGES, Namespace, Values
 
 TAINT = "nvidia.com/gpu=present:NoSchedule"
 # No device is behind these GPUs: the engine is told to use the CPU.
 ON_GPUS: Values = {
     "asr": {
         "gpu": {"enabled": True},
-        "image": {"tag": "dev"},
+        "image": {"tag": IMAGES["image"]["tag"]},
         "config": {"device": "cpu"},
     }
 }
@@ -20,7 +21,6 @@ ON_GPUS: Values = {
 
 @pytest.fixture(scope="module")
 def nodes() -> list[Values]:
-    import json
 
     return json.loads(run("kubectl", "get", "nodes", "--output", "json"))["items"]
 
