@@ -23,8 +23,8 @@ help: ## what there is
 up: .venv/.up $(ENGINE_INSTALLED) ## fetch the models, start the three services; Ctrl-C stops all
 	@exec $(BIN)/kubespeech up
 
-test: .venv/.dev ## all tests that need no container or cluster, real engines included
-	$(BIN)/python -m pytest
+test: .venv/.dev ## all tests that need no container or cluster, real engines included; TESTS=folder for some of them
+	$(BIN)/python -m pytest $(TESTS)
 
 fuzz: .venv/.dev ## mutated audio files against the decoder, for SECONDS=60 (Linux on x86_64)
 	$(BIN)/python fuzz/decode_file.py --seconds $(or $(SECONDS),60)
