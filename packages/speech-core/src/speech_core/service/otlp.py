@@ -20,60 +20,66 @@ _CLOSE_SECONDS = 3.0
 
 
 class _RecordedSpan(Span):
-    __slots__ = ("_span", "_tracer")
+    """
+    A span of the SDK; all children of one share the context that names it.
+
+    What is told of one that has ended is not heard: the span of a socket ends with its upgrade.
+    """
+
+    __slots__ = ("_inside", "_span", "_tracer", "is_recorded")
 
     def __init__(self, tracer: trace.Tracer, span: trace.Span) -> None:
         self._tracer = tracer
         self._span = span
+        self._inside = trace.set_span_in_context(span)
+        self.is_recorded = span.get_span_context().trace_flags.sampled
 
     @property
     def trace_id(self) -> str:  # type: ignore[override]
-        return trace.format_trace_id(self._span.get_span_context().trace_id)
+        return trace.format_trace_id(self.context.trace_id)
 
     @property
     def span_id(self) -> str:  # type: ignore[override]
-        return trace.format_span_id(self._span.get_span_context().span_id)
+        return trace.format_span_id(self.context.span_id)
 
     @property
-    def is_recorded(self) -> bool:  # type: ignore[override]
-        return self._span.get_span_context().trace_flags.sampled
+    def context(self) -> trace.SpanContext:
+        return self._span.get_span_context()
 
     def child(
         self, name: str, attributes: Attributes | None = None, *, kind: Kind = "internal", links: Sequence[Span] = ()
     ) -> Span:
         if not self.is_recorded:
             return self
-        context = trace.set_span_in_context(self._span)
         linked = [Link(one.context) for one in links if isinstance(one, _RecordedSpan)]
-        began = self._tracer.start_span(name, context, _KINDS[kind], attributes, linked)
+        began = self._tracer.start_span(name, self._inside, _KINDS[kind], attributes, linked)
         return _RecordedSpan(self._tracer, began)
 
     def past(self, name: str, *, began_ns: int, ended_ns: int) -> None:
         if self.is_recorded:
-            context = trace.set_span_in_context(self._span)
-            self._tracer.start_span(name, context, start_time=began_ns).end(ended_ns)
-
-    @property
-    def context(self) -> trace.SpanContext:
-        return self._span.get_span_context()
+            self._tracer.start_span(name, self._inside, start_time=began_ns).end(ended_ns)
 
     def rename(self, name: str, attributes: Attributes) -> None:
-        self._span.update_name(name)
-        self._span.set_attributes(attributes)
+        if self._span.is_recording():
+            self._span.update_name(name)
+            self._span.set_attributes(attributes)
 
     def set(self, attributes: Attributes) -> None:
-        self._span.set_attributes(attributes)
+        if self._span.is_recording():
+            self._span.set_attributes(attributes)
 
     def event(self, name: str, attributes: Attributes | None = None) -> None:
-        self._span.add_event(name, attributes)
+        if self._span.is_recording():
+            self._span.add_event(name, attributes)
 
     def link(self, other: Span) -> None:
-        if isinstance(other, _RecordedSpan):
+        if self._span.is_recording() and isinstance(other, _RecordedSpan):
             self._span.add_link(other.context)
 
     def fail(self, code: str) -> None:
-        self._span.set_attribute("error.type", code)
-        self._span.set_status(Status(StatusCode.ERROR))
+        if self._span.is_recording():
+            self._span.set_attribute("error.type", code)
+            self._span.set_status(Status(StatusCode.ERROR))
 
     def end(self) -> None:
         if self._span.is_recording():
@@ -81,7 +87,7 @@ class _RecordedSpan(Span):
 
     def headers(self) -> dict[str, str]:
         carrier: dict[str, str] = {}
-        propagate.inject(carrier, trace.set_span_in_context(self._span))
+        propagate.inject(carrier, self._inside)
         return carrier
 
     @property
