@@ -24,7 +24,7 @@ up: .venv/.up $(ENGINE_INSTALLED) ## fetch the models, start the three services;
 	@exec $(BIN)/kubespeech up
 
 test: .venv/.dev ## all tests that need no container or cluster, real engines included; TESTS=folder for some of them
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(TESTS)
 
 fuzz: .venv/.dev ## mutated audio files against the decoder, for SECONDS=60 (Linux on x86_64)
 	$(BIN)/python fuzz/decode_file.py --seconds $(or $(SECONDS),60)
