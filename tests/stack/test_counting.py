@@ -127,7 +127,7 @@ def test_every_request_has_one_outcome_on_the_gateway_and_on_the_service(start_f
         "asr": {**heard, ("stt", "ok"): 4},
     }
     for process in (stack.gateway, stack.asr, stack.tts):
-        wait_until(lambda process=process: outcomes(process) == expected[process.name], seconds=10)
+        wait_until(lambda process=process: outcomes(process) == expected[process.name])
         assert scraped(process).keys() == before[process.name], "a series came into being"
         assert total(process, "speech_in_flight") == 0
         assert total(process, "speech_request_seconds_count") == sum(expected[process.name].values())
@@ -177,7 +177,7 @@ def test_an_utterance_whose_caller_leaves_is_cancelled_on_both(start_fakes: Call
         line.send(json.dumps({"text": "This one waits."}))
 
     for process in (stack.gateway, stack.tts):
-        wait_until(lambda process=process: outcomes(process) == {("tts_socket", "cancelled"): 1}, seconds=10)
+        wait_until(lambda process=process: outcomes(process) == {("tts_socket", "cancelled"): 1})
     assert total(stack.tts, "speech_cancelled_total") == 1
 
 
@@ -209,6 +209,6 @@ def test_a_cancel_that_comes_at_once_is_counted_alike_by_both(start_fakes: Calla
             while ended(line, 1)[0].get("id") != "last":
                 pass
 
-    wait_until(lambda: outcomes(stack.gateway) == outcomes(stack.tts), seconds=10)
+    wait_until(lambda: outcomes(stack.gateway) == outcomes(stack.tts))
     assert outcomes(stack.tts)["tts_socket", "ok"] >= 20
     assert total(stack.gateway, "speech_in_flight") == 0

@@ -36,6 +36,7 @@ class Span:
     span_id: str
     parent_id: str
     started: int
+    ended: int
     links: tuple[str, ...]
     events: tuple[str, ...]
     attributes: dict[str, Any]
@@ -83,6 +84,7 @@ def _span(service: str, span: Any) -> Span:
         span.span_id.hex(),
         span.parent_span_id.hex(),
         span.start_time_unix_nano,
+        span.end_time_unix_nano,
         tuple(link.span_id.hex() for link in span.links),
         tuple(event.name for event in span.events),
         {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in span.attributes},
@@ -223,6 +225,21 @@ def test_without_a_trace_of_the_client_each_utterance_is_its_own(start_fakes: Ca
     assert len({span.trace_id for span in utterances} | {upgrade.trace_id}) == 4
     assert [span.parent_id for span in utterances] == ["", "", CLIENT_SPAN_ID]
     assert {span.links for span in utterances} == {(upgrade.span_id,)}
+
+
+def test_with_the_real_engines_each_step_lies_within_its_request(start_stack: Callable[..., Any], clip: bytes) -> None:
+    with over_http() as collector:
+        stack = start_stack(**collector.settings())
+        httpx.post(f"{stack.url}/api/echo-bytes", content=clip, headers={"traceparent": TRACEPARENT}, timeout=120)
+        spans = collector.wait_for(TRACE_ID, "gateway POST /api/echo-bytes", "tts POST /api/tts")
+
+    assert {str(span) for span in spans} >= {"asr decode", "asr vad", "asr batch", "tts sentence", "tts encode"}
+    for service in ("asr", "tts"):
+        (request,) = [span for span in spans if span.service == f"speech-{service}" and span.kind == SERVER]
+        for span in spans:
+            if span.service == request.service:
+                assert request.started <= span.started <= span.ended <= request.ended, str(span)
+    assert one(spans, "asr batch").ended - one(spans, "asr batch").started > 10_000_000
 
 
 def test_with_nobody_to_export_to_every_request_is_served_and_the_loss_is_counted(
