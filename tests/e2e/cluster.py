@@ -169,7 +169,7 @@ class Namespace:
             self.kubectl("wait", "pod/load", "--for=condition=Ready", "--timeout=60s", seconds=70)
             yield lambda: [json.loads(line) for line in self.logs("load").splitlines()]
         finally:
-            self.kubectl("delete", "pod", "load", "--grace-period", "0", "--force")
+            self.kubectl("delete", "pod", "load", "--grace-period", "5", "--timeout", "30s")
 
     def said(self, name: str, *, seconds: float = 60) -> str:
         """What a pod that runs once has said when it is over."""

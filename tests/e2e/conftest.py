@@ -86,7 +86,8 @@ def _remove(namespace: Namespace) -> None:
     try:
         with contextlib.suppress(Refused):  # a test may have uninstalled it
             namespace.helm("uninstall", RELEASE, "--no-hooks")
-        namespace.kubectl("delete", "pods", "--all", "--wait=false", "--grace-period", "2")
+        # Before the namespace, which else looks again only after half of their grace.
+        namespace.kubectl("delete", "pods", "--all", "--grace-period", "2", "--timeout", "60s", seconds=70)
         run("kubectl", "delete", "namespace", namespace.name, "--timeout", "100s", seconds=120)
     finally:
         run("kubectl", "delete", "persistentvolume", namespace.name, "--ignore-not-found", "--timeout", "30s")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -51,7 +52,7 @@ async def socket(session: aiohttp.ClientSession) -> str:
 CALLS = {"speak": speak, "recognize": recognize, "clip": clip, "socket": socket}
 
 
-async def call(name: str, caller: int) -> None:
+async def call(name: str) -> None:
     """One after the other; each on a connection of its own, as through a balancer that is new to it."""
     while True:
         started = time.time()
@@ -69,9 +70,14 @@ async def call(name: str, caller: int) -> None:
 
 
 async def main() -> None:
-    async with asyncio.TaskGroup() as tasks:
-        for caller in range(CALLERS):
-            tasks.create_task(call(KINDS[caller % len(KINDS)], caller))
+    """Until told to go: then the connections are closed, and nobody waits for callers who are no more."""
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    calls = [asyncio.create_task(call(KINDS[caller % len(KINDS)])) for caller in range(CALLERS)]
+    await told.wait()
+    for task in calls:
+        task.cancel()
+    await asyncio.wait(calls)
 
 
 asyncio.run(main())

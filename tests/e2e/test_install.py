@@ -66,6 +66,11 @@ def rolled(installed: Namespace) -> Namespace:
     return installed
 
 
+def names(namespace: Namespace) -> set[str]:
+    """Of all pods that serve and stay."""
+    return {pod["metadata"]["name"] for name in ("gateway", "asr", "tts") for pod in namespace.ready_pods(name)}
+
+
 def test_an_upgrade_and_a_rollback_lose_no_request(rolled: Namespace) -> None:
     """All three roll, twice, while requests and sockets keep coming."""
     changed = {
@@ -73,12 +78,12 @@ def test_an_upgrade_and_a_rollback_lose_no_request(rolled: Namespace) -> None:
         "asr": {"config": {"beam_size": 1}},
         "tts": {"config": {"queued_utterances": 8}},
     }
-    before = {pod["metadata"]["name"] for name in ("gateway", "asr", "tts") for pod in rolled.pods(name)}
+    before = names(rolled)
     with rolled.load(callers=6, kinds="speak,recognize,socket") as requests:
         until("requests are answered", lambda: len(requests()) > 20, seconds=60)
         rolled.install(FAKES, PAIRS, changed)
         until("the old pods are gone", lambda: len(rolled.pods("gateway")) == 2, seconds=60)
-        after = {pod["metadata"]["name"] for name in ("gateway", "asr", "tts") for pod in rolled.pods(name)}
+        after = names(rolled)
         rolled.helm("rollback", RELEASE, "--wait", "--timeout", "4m")
         until("the old pods are gone", lambda: len(rolled.pods("gateway")) == 2, seconds=60)
         counted = len(requests())
