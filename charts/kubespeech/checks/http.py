@@ -1,4 +1,4 @@
-"""`helm test`: a sentence is spoken, and what was spoken is recognized; with keys on, that nobody gets in without one."""
+"""`helm test`: a sentence is spoken, and what was spoken is recognized; with keys on, nobody gets in without one."""
 
 import json
 import os
