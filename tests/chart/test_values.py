@@ -114,6 +114,14 @@ def test_what_the_schema_does_not_know_is_refused_by_name(
             'asr.autoscaling={"keda":{"serverAddress":"http://prometheus:9090"}}',
             "an HPA and KEDA would fight over the replicas",
         ),
+        (
+            'asr.resources={"requests":{"cpu":"250m"},"limits":{"cpu":"0.5"}}',
+            "asr.autoscaling.targetCPU (250 % of 250m) must be below asr.resources.limits.cpu (0.5)",
+        ),
+        (
+            'tts={"autoscaling":{"type":"hpa"},"resources":{"requests":{"cpu":null}}}',
+            "tts.autoscaling.metric cpu needs tts.resources.requests.cpu",
+        ),
         ('asr.autoscaling={"minReplicas":5}', "asr.autoscaling.minReplicas (5) is above asr.autoscaling.maxReplicas"),
         ('asr.autoscaling={"minReplicas":0}', "asr.autoscaling.minReplicas must be 1 or more"),
         ('asr.model={"source":"pvc"}', "asr.model.source pvc needs asr.model.existingClaim"),

@@ -14,6 +14,7 @@ SCALED: Values = {
         "autoscaling": {
             "minReplicas": 1,
             "maxReplicas": 2,
+            "targetCPU": 100,
             "behavior": {
                 "scaleDown": {
                     "stabilizationWindowSeconds": 30,
