@@ -19,6 +19,8 @@ IMAGES: Values = {
     "image": {"registry": os.environ.get("E2E_REGISTRY", ""), "tag": os.environ.get("E2E_TAG", "dev")},
     **{name: {"image": {"repository": f"speech-{name}"}} for name in ("gateway", "asr", "tts")},
 }
+# A test that asks nobody while pods go need not wait for callers to notice.
+SOON: Values = {"drain": {"preStopSeconds": 1}}
 # Engines without weights; pods that end at once.
 FAKES: Values = {
     "gateway": {"drain": {"preStopSeconds": 1}},
@@ -120,8 +122,8 @@ def weights() -> Callable[[Namespace], Values]:
             namespace.apply({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": volume})
             claim["spec"] = {**size, "storageClassName": ""}
         namespace.apply(claim)
-        model = {"model": {"source": source, "existingClaim": "models"}}
-        return {"asr": model, "tts": model}
+        model = {"model": {"source": source, "existingClaim": "models"}, **SOON}
+        return {"asr": model, "tts": model, "gateway": SOON}
 
     return claimed
 

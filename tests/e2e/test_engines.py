@@ -1,6 +1,7 @@
 """The other engines in pods: Google's through a proxy, with a stand-in behind it, and the reference implementation."""
 
 import base64
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import trustme
 
 from .cluster import healthy, until
-from .conftest import CLIP, FAKES, Make, Namespace, Values, needed
+from .conftest import CLIP, FAKES, Make, Namespace, Values
 
 GTTS: Values = {
     "asr": {"config": {"engine": "fake"}, "autoscaling": {"type": "none"}},
@@ -51,7 +52,9 @@ def test_google_speaks_through_the_proxy_and_needs_no_weights(google: Namespace)
 def test_the_reference_implementation_recognizes_with_its_weights(
     make_namespace: Make, weights: Callable[[Namespace], Values]
 ) -> None:
-    tag = needed("E2E_OPENAI_WHISPER_TAG", "the tag of an asr image with openai-whisper")
+    tag = os.environ.get("E2E_OPENAI_WHISPER_TAG")
+    if not tag:
+        pytest.skip("E2E_OPENAI_WHISPER_TAG names no image: it has several GB")
     namespace = make_namespace("-openai-whisper")
     asr = {"config": {"engine": "openai-whisper"}, "image": {"tag": tag}, "autoscaling": {"type": "none"}}
     tts = {**FAKES["tts"], "model": {"names": []}}

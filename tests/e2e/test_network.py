@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from .cluster import CONTAINER_SECURITY, POD_SECURITY, image_of, run, until
-from .conftest import Make, Namespace, Values
+from .conftest import SOON, Make, Namespace, Values
 
 MODELS = ["whisper-base", "en_US-joe-medium"]
 # Whether each address takes a connection within three seconds; what is cut times out.
@@ -72,12 +72,12 @@ def closed(make_namespace: Make, archive: Path, tmp_path_factory: pytest.TempPat
     )
     assert set(said.split()) == set(MODELS)
     namespace.kubectl("delete", "pod", "models", "--grace-period", "1")
-    model = {"model": {"source": "pvc", "existingClaim": "models"}}
+    model = {"model": {"source": "pvc", "existingClaim": "models"}, **SOON}
     monitoring = [
         {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": f"{namespace.name}-prometheus"}}}
     ]
     namespace.install(
-        {"asr": model, "tts": model},
+        {"asr": model, "tts": model, "gateway": SOON},
         {"networkPolicy": {"enabled": True, "prometheus": monitoring}},
         {"metrics": {"serviceMonitor": {"enabled": "E2E_PROMETHEUS" in os.environ, "interval": "2s"}}},
     )
