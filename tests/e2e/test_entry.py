@@ -23,9 +23,9 @@ WAYS = ["ingress", "route"]
 @pytest.fixture(scope="module")
 def entered(namespace: Namespace, weights: Callable[[Namespace], Values]) -> Namespace:
     """A release with both ways in, each for a host of its own."""
-    gateway_class = needed("E2E_GATEWAY_CLASS", "a class of Gateways whose listener is on E2E_INGRESS's port")
+    gateway_class = needed("E2E_GATEWAY_CLASS", "a class of Gateways that E2E_INGRESS leads to")
     address = httpx.URL(needed("E2E_INGRESS", "the address of the cluster's ingress"))
-    listener = {"name": "web", "protocol": "HTTP", "port": address.port or 80}
+    listener = {"name": "web", "protocol": "HTTP", "port": int(os.environ.get("E2E_GATEWAY_PORT", address.port or 80))}
     namespace.apply(
         {
             "apiVersion": "gateway.networking.k8s.io/v1",
