@@ -21,13 +21,13 @@ Object = Mapping[str, Any]
 
 
 def require(name: str) -> str:
-    """A program by name, of `.ci/chart` or of this machine: without it a test is left out here, and fails in CI."""
+    """A program by name, of `.ci/tools` or of this machine: without it a test is left out here, and fails in CI."""
     found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ['PATH']}")
     if found:
         return found
     if os.environ.get("CI") == "true":
-        pytest.fail(f"{name} is missing; .ci/chart fetches it")
-    pytest.skip(f"{name} is missing; .ci/chart fetches it")
+        pytest.fail(f"{name} is missing; .ci/tools fetches it")
+    pytest.skip(f"{name} is missing; .ci/tools fetches it")
 
 
 @dataclass(frozen=True, slots=True)

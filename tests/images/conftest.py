@@ -31,7 +31,7 @@ def run() -> Run:
     def call(name: str, *arguments: str, cwd: Path = ROOT, env: dict[str, str] | None = None) -> str:
         program = shutil.which(name, path=f"{_TOOLS}{os.pathsep}{os.environ['PATH']}")
         if program is None:
-            _leave_out(f"{name} is missing; .ci/images fetches what can be fetched")
+            _leave_out(f"{name} is missing; .ci/tools fetches what can be fetched")
         ran = subprocess.run(
             [str(program), *arguments],
             cwd=cwd,

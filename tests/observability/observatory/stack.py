@@ -21,7 +21,7 @@ def require(name: str) -> str:
     """A program by name, of `.ci` or of this machine: without it a test is left out here, and fails in CI."""
     found = shutil.which(name, path=f"{_TOOLS}{os.pathsep}{os.environ['PATH']}")
     if found is None and os.environ.get("CI") != "true":
-        pytest.skip(f"{name} is missing; .ci/observability and .ci/chart fetch it")
+        pytest.skip(f"{name} is missing; .ci/tools fetches it")
     assert found is not None, f"{name} is missing"
     return found
 
