@@ -88,8 +88,7 @@ def test_a_model_that_does_not_fit_into_the_volume_says_so(namespace: Namespace)
 
 
 @pytest.mark.usefixtures("serving")
-def test_a_model_that_is_not_there_says_how_to_get_it(namespace: Namespace) -> None:
-    """A claim that nobody filled."""
+def test_a_model_that_cannot_be_fetched_says_so(namespace: Namespace) -> None:
     missing = {
         "model": {"names": ["openai-whisper-base"]},
         "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://127.0.0.1:9"}],

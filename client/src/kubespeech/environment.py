@@ -75,6 +75,7 @@ def read_environment(env_file: Path) -> Environment:
     for name in written:
         if name not in _SHARED and not name.startswith((*_PREFIXES, *_OTHERS)):
             raise EnvironmentFault(
-                f"{env_file}: unknown variable {name}; known: {', '.join(_SHARED)}, and {'* '.join(_PREFIXES)}*"
+                f"{env_file}: unknown variable {name}; "
+                f"known: {', '.join(_SHARED)}, and {'* '.join((*_PREFIXES, *_OTHERS))}*"
             )
     return Environment({**written, **os.environ})  # noqa: TID251 - this is where the client reads it
