@@ -171,6 +171,17 @@ def test_what_is_spoken_over_a_socket_counts(guarded) -> None:
     assert post(url).status_code == 429
 
 
+def test_an_allowance_that_ends_ends_on_an_open_socket_too(guarded) -> None:
+    url = guarded(entry(characters_per_day=5))
+    with connect(url.replace("http", "ws") + "/ws/tts", subprotocols=["speech.v1", f"bearer.{KEY}"]) as socket:
+        socket.send('{"text": "seven letters"}')
+        assert json.loads(socket.recv(timeout=10))["text"] == "seven letters"
+        socket.send('{"text": "and more"}')
+        refused = json.loads(socket.recv(timeout=10))
+
+    assert (refused["type"], refused["error"]["code"]) == ("error", "too_many_requests")
+
+
 def test_the_file_is_read_again_when_it_changes(guarded, file) -> None:
     url = guarded()
     write(file, entry("boris", "ks-of-boris"))
@@ -181,7 +192,7 @@ def test_the_file_is_read_again_when_it_changes(guarded, file) -> None:
 
 def test_a_file_that_breaks_changes_nothing(guarded, file, capsys) -> None:
     url = guarded()
-    file.write_text("keys: [{", encoding="utf-8")
+    file.write_text("[" * 20_000, encoding="utf-8")
 
     wait_until(lambda: "keys_not_read" in capsys.readouterr().out)
     assert post(url).status_code == 200
@@ -252,6 +263,9 @@ def test_pages_that_may_call_are_told_so(net) -> None:
     [
         (None, "there is no file"),
         (b"keys: [{", "is no YAML"),
+        (b"[" * 20_000, "is no YAML"),
+        (b"keys: !!timestamp x", "is no YAML"),
+        (b"keys: !!int ''", "is no YAML"),
         (b"[]", "all of it"),
         (b"keys: [{name: a}]", "keys.0.hmac"),
         (b"keys: [{name: 'a b', hmac: ''}]", "keys.0.name"),

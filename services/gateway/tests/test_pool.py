@@ -78,6 +78,14 @@ def test_an_address_that_fails_again_and_again_rests_longer_each_time(pool, now)
     assert any(pool.choose() is bad for _ in range(50))
 
 
+def test_what_fails_at_once_is_one_failure_more_and_not_many(pool, now) -> None:
+    bad = pool.choose()
+    for _ in range(30):
+        pool.failed(bad)
+
+    assert bad.resting_until_seconds == now[0] + 2
+
+
 def test_when_all_rest_they_are_asked_all_the_same(pool) -> None:
     for address in pool.addresses:
         for _ in range(3):

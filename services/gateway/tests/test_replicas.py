@@ -107,6 +107,23 @@ def test_a_frozen_replica_costs_nobody_an_answer(replicas) -> None:
     assert replicas.asked[0] == 12
 
 
+def test_a_replica_that_answers_with_faults_is_left_out(replicas) -> None:
+    replicas.first.refusal = (500, {"error": {"message": "broken", "type": "server_error"}})
+
+    answers = [replicas.post().status_code for _ in range(40)]
+
+    assert answers.count(500) <= 5
+    assert replicas.asked[1] >= 35
+
+
+def test_lists_come_from_a_replica_that_stays(replicas) -> None:
+    replicas.first.refusal = FULL
+
+    answers = [httpx.get(f"{replicas.gateway.url}/v1/audio/models", timeout=20) for _ in range(10)]
+
+    assert {answer.json().get("error", {}).get("message", "").startswith("asr") for answer in answers} == {False}
+
+
 def test_a_body_that_has_begun_is_sent_to_nobody_else(replicas) -> None:
     for one in (replicas.first, replicas.second):
         one.script[1:] = ["BREAK"]
@@ -137,11 +154,11 @@ def _asked_by(replicas: Replicas, times: int) -> tuple[int, int]:
 
 def test_retries_and_answers_are_counted(replicas) -> None:
     replicas.first.refusal = FULL
-    for _ in range(6):
+    for _ in range(20):
         replicas.post()
 
     registry = replicas.gateway.server.config.app.state.shell.metrics.registry
     sample = registry.get_sample_value
     refused = sample("speech_upstream_seconds_count", {"upstream": "asr", "outcome": "refused"})
     assert sample("speech_upstream_retries_total", {"upstream": "asr"}) == refused > 0
-    assert sample("speech_upstream_seconds_count", {"upstream": "asr", "outcome": "answered"}) == 6
+    assert sample("speech_upstream_seconds_count", {"upstream": "asr", "outcome": "answered"}) == 20

@@ -54,3 +54,13 @@ def test_each_request_of_a_connection_has_a_head_of_its_own(live) -> None:
         answers = [client.get("/health", headers={"a": "x" * 40_000}).status_code for _ in range(4)]
 
     assert answers == [200] * 4
+
+
+@pytest.mark.parametrize("upgrade", [b"h2c", b"H2C, foo", b"TLS/1.0"])
+def test_an_upgrade_that_is_not_known_is_ignored(live, upgrade) -> None:
+    head = b"POST /count HTTP/1.1\r\nHost: x\r\nUpgrade: " + upgrade + b"\r\nConnection: Upgrade, close\r\n"
+
+    answer = raw(live.port, head + b"Content-Length: 5\r\n\r\nhello")
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b'{"bytes":5}')

@@ -1,7 +1,7 @@
 """What each key has used, and how much it may: requests, streams, seconds heard, characters spoken; in this process."""
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -17,6 +17,8 @@ _STREAM_WAIT_SECONDS = 1.0
 class Account(Protocol):
     """Told what a request has used, as far as that is known."""
 
+    def check(self) -> None: ...
+
     def heard(self, audio_seconds: float) -> None: ...
 
     def spoke(self, characters: int) -> None: ...
@@ -24,6 +26,9 @@ class Account(Protocol):
 
 class NoAccount:
     """Where there are no keys, nobody is asked to count."""
+
+    def check(self) -> None:
+        """Nothing is too much."""
 
     def heard(self, audio_seconds: float) -> None:
         """Not counted."""
@@ -71,7 +76,13 @@ class Usage:
     @contextmanager
     def request(self) -> Generator[None]:
         """Let one request in, for as long as the block."""
-        self._check()
+        if self.entry.streams is not None and self._streams >= self.entry.streams:
+            raise RateLimited(
+                f"this key has {self._streams} requests in progress, as many as it may",
+                code="too_many_streams",
+                retry_after_seconds=_STREAM_WAIT_SECONDS,
+            )
+        self.check()
         if self._requests:
             self._requests.spend(1)
         self._streams += 1
@@ -91,14 +102,9 @@ class Usage:
         if self._characters:
             self._characters.spend(characters)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Whether something is left of each allowance; asked anew for what comes on a socket."""
         entry = self.entry
-        if entry.streams is not None and self._streams >= entry.streams:
-            raise RateLimited(
-                f"this key has {self._streams} requests in progress, as many as it may",
-                code="too_many_streams",
-                retry_after_seconds=_STREAM_WAIT_SECONDS,
-            )
         for bucket, what in (
             (self._requests, f"{entry.requests_per_minute} requests a minute"),
             (self._audio, f"{entry.audio_seconds_per_day:g} s of audio a day" if self._audio else ""),
@@ -113,14 +119,23 @@ class UsageMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         key = ("key",)
+        self._keys = Gauge("speech_keys", "Keys in force.", registry=registry)  # first: it brings the others to be
         self.requests = Counter("speech_key_requests", "Requests let in.", key, registry=registry)
         self.audio = Counter("speech_key_audio_seconds", "Audio heard.", key, registry=registry)
         self.characters = Counter("speech_key_characters", "Characters spoken.", key, registry=registry)
-        self._keys = Gauge("speech_keys", "Keys in force.", registry=registry)
 
-    def observe_keys(self, keys: Callable[[], float]) -> None:
-        """Ask for their number at each scrape."""
-        self._keys.set_function(keys)
+    def observe_keys(self, keys: Callable[[], Sequence[str]]) -> None:
+        """Ask for their names at each scrape: what they have not used yet is zero."""
+
+        def count() -> float:
+            names = keys()
+            for name in names:
+                for used in (self.requests, self.audio, self.characters):
+                    used.labels(name)
+            return len(names)
+
+        count()
+        self._keys.set_function(count)
 
 
 def _bucket(size: float | None, seconds: float, clock: Callable[[], float]) -> Bucket | None:

@@ -48,7 +48,7 @@ class Doorman:
         self._operations = operations
         metrics.refusals(*_REFUSALS)
         if keys is not None:
-            usage.observe_keys(lambda: len(keys.entries))
+            usage.observe_keys(lambda: [entry.name for entry in keys.entries])
         self._origins = origins
         self._open_paths = open_paths
         self._accounts: dict[str, Usage] = {}

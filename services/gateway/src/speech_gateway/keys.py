@@ -21,6 +21,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _PREFIX = "ks-"
 _KEY_BYTES = 32
+_MOST = 10**9
 
 
 class KeysError(Exception):
@@ -34,10 +35,10 @@ class KeyEntry(BaseModel):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
     hmac: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    requests_per_minute: Annotated[int, Field(ge=1)] | None = None
-    streams: Annotated[int, Field(ge=1)] | None = None
-    audio_seconds_per_day: Annotated[float, Field(gt=0)] | None = None
-    characters_per_day: Annotated[int, Field(gt=0)] | None = None
+    requests_per_minute: Annotated[int, Field(ge=1, le=_MOST)] | None = None
+    streams: Annotated[int, Field(ge=1, le=_MOST)] | None = None
+    audio_seconds_per_day: Annotated[float, Field(gt=0, le=_MOST)] | None = None
+    characters_per_day: Annotated[int, Field(gt=0, le=_MOST)] | None = None
 
 
 class _KeyFile(BaseModel):
@@ -98,8 +99,8 @@ def read(path: Path, content: bytes | None) -> Sequence[KeyEntry]:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise KeysError(f"{path}: {'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}") from None
-    except (yaml.YAMLError, ValueError):  # the latter for what looks like a date and is none
-        raise KeysError(f"{path} is no YAML") from None
+    except Exception:  # noqa: BLE001 - a tag or a depth that the parser does not bear must not end the gateway
+        raise KeysError(f"{path} is no YAML that holds keys") from None
     if len({entry.name for entry in entries}) < len(entries):
         raise KeysError(f"{path}: a name stands there twice")
     return entries

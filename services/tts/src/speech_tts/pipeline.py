@@ -12,6 +12,7 @@ from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import dataclass
 
 import anyio
+import structlog
 from anyio import CapacityLimiter, to_thread
 
 from speech_core.audio import Pcm
@@ -28,6 +29,8 @@ from speech_tts.settings import TtsSettings
 from speech_tts.turns import Turns
 from speech_tts.voices import Voices
 from speech_tts.wording import spoken
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # Control characters end a text for some engines and break others.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -203,6 +206,7 @@ class Talk:
         except SpeechError:
             raise
         except Exception as error:
+            log.exception("engine_failed")
             raise Unavailable("the engine failed on this text", code="engine_failed", param="text") from error
         finally:
             for _, sound in making:

@@ -1,5 +1,6 @@
 """HTTP/1.1 as uvicorn speaks it, with bounds on the head of a request: bytes, and seconds."""
 
+import re
 from asyncio import TimerHandle, Transport
 from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any
@@ -12,6 +13,11 @@ HEAD_SECONDS = 10.0
 SEND_BUFFER_BYTES = 64 * 1024
 
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+# An upgrade that is not known is to be ignored (RFC 9110, 7.8), and the parser takes any for the end of HTTP: curl and
+# the client of Java ask for h2c. A line that comes in two packets is not found.
+_OTHER_UPGRADE = re.compile(rb"\r\nupgrade:(?![ \t]*websocket)[^\r\n]*(?=\r\n)", re.IGNORECASE)
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -41,6 +47,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         if self._in_head:
             self._head_bytes += len(data)
+            head, end, rest = data.partition(b"\r\n\r\n")
+            data = _OTHER_UPGRADE.sub(b"", head + end) + rest
         super().data_received(data)
         if self._in_head and self._head_bytes > HEAD_BYTES:
             self._flooded = True

@@ -8,8 +8,14 @@ from structlog.typing import EventDict, Processor
 
 from speech_core.service.settings import ServiceSettings
 
-# The server's words for a stream that was cut on purpose: the cut has its own line, `stream_cut`.
-_SAID_ALREADY = "ASGI callable returned without completing response."
+# The server's words for a stream that was cut on purpose, and for a socket that was refused by HTTP: both have a line
+# of their own.
+_SAID_ALREADY = frozenset(
+    {
+        "ASGI callable returned without completing response.",
+        "ASGI callable returned without completing handshake.",
+    }
+)
 
 
 def configure(settings: ServiceSettings, service: str) -> None:
@@ -43,7 +49,7 @@ def configure(settings: ServiceSettings, service: str) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = name != "uvicorn.access"
-    logging.getLogger("uvicorn.error").addFilter(lambda record: record.getMessage() != _SAID_ALREADY)
+    logging.getLogger("uvicorn.error").addFilter(lambda record: record.getMessage() not in _SAID_ALREADY)
 
 
 def _render(log_format: str) -> list[Processor]:

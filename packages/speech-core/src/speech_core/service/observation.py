@@ -39,7 +39,10 @@ class Observation:
         """It ends with *error*, as an answer or in the middle of one."""
         self.outcome = outcome_of(error)
         self.code = error.code if isinstance(error, SpeechError) else SpeechError.code
-        self.span.fail(self.code)
+        if self.outcome in ("failed", "refused"):
+            self.span.fail(self.code)
+        else:  # a caller's mistake is no error of the server's span (OpenTelemetry, HTTP spans)
+            self.span.set({"error.type": self.code})
 
     def leaving(self) -> None:
         """Its caller leaves; what is in the making may still be made."""

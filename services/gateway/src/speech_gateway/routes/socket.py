@@ -12,7 +12,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from speech_core.contracts import tts_socket as wire
 from speech_core.contracts.errors import ErrorBody
-from speech_core.errors import Overloaded, SpeechError, Unavailable, envelope, retry_headers
+from speech_core.errors import Overloaded, RateLimited, SpeechError, Unavailable, envelope, retry_headers
 from speech_core.service.operations import Operation
 from speech_core.service.shell import Shell
 from speech_gateway.accounts import Account
@@ -92,10 +92,15 @@ class _Passage:
             try:
                 if message.get("text") is not None:
                     told = _parsed(message["text"])
+                    if self._utterances.begins(told):
+                        self._account.check()
                     self._account.spoke(_characters(told))
                     await self._there.send_str(self._utterances.asked(message["text"], told))
                 else:
                     await self._there.send_bytes(message["bytes"])
+            except RateLimited as error:
+                _count(self._shell, error)
+                await self._here.send_text(_event_of(error))
             except (aiohttp.ClientError, OSError):
                 return  # the other loop sees the end, and tells why
 
@@ -135,10 +140,14 @@ class _Passage:
             broken = Unavailable("tts broke off in the middle", code="upstream_unreachable")
             if self._utterances.speaking:
                 self._utterances.failed(broken)
-            event = wire.Error(error=ErrorBody.model_validate(envelope(broken)["error"]))
-            await self._here.send_text(event.model_dump_json(exclude_none=True))
+            await self._here.send_text(_event_of(broken))
         await self._here.close(code)
         scope.cancel()
+
+
+def _event_of(error: SpeechError) -> str:
+    event = wire.Error(error=ErrorBody.model_validate(envelope(error)["error"]))
+    return event.model_dump_json(exclude_none=True)
 
 
 def _parsed(message: str) -> dict[str, Any]:

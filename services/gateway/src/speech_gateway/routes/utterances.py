@@ -28,6 +28,11 @@ class Utterances:
         # A cancel has overtaken it before it had started: whether it was begun, only what comes next can tell.
         self._doubtful = False
 
+    def begins(self, message: Mapping[str, Any]) -> bool:
+        """Whether a *message* of the caller asks for another utterance."""
+        kind = message.get("type")
+        return (kind is None and "text" in message) or (kind == "append" and not self._writing)
+
     def asked(self, text: str, message: Mapping[str, Any]) -> str:
         """A *message* of the caller, *text* on the wire; gives what is to be sent on."""
         match message.get("type"):

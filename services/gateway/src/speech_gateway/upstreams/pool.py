@@ -46,7 +46,9 @@ class Address:
         self.resting_until_seconds = 0.0
 
     def failed(self, *, now_seconds: float) -> None:
-        """After some failures in a row it rests, each time longer."""
+        """After some failures in a row it rests, each time longer; what fails while it rests had begun before."""
+        if now_seconds < self.resting_until_seconds:
+            return
         self.failures += 1
         if self.failures >= _FAILURES:
             rest_seconds = min(_LONGEST_REST_SECONDS, _FIRST_REST_SECONDS * 2 ** (self.failures - _FAILURES))

@@ -28,6 +28,8 @@ _PING_SECONDS = 20.0
 _UPGRADE_SECONDS = 10.0
 _MAX_FRAME_BYTES = 256 * 1024
 _MAX_ENVELOPE_BYTES = 64 * 1024
+# What a replica answers that is broken: fast as it is, it would draw all requests to itself.
+_FAULTS = frozenset({500, 502, 504})
 # The one that was chosen, and another one.
 _TRIES = 2
 
@@ -124,7 +126,10 @@ class Service:
             self._pool.failed(address)
             self._metrics.answered(self.name, "unreachable", anyio.current_time() - started_seconds)
             return None
-        address.succeeded()
+        if answer.status in _FAULTS:
+            self._pool.failed(address)
+        else:
+            address.succeeded()
         outcome = "refused" if answer.status == 503 else "answered"
         self._metrics.answered(self.name, outcome, anyio.current_time() - started_seconds)
         return answer
@@ -156,12 +161,12 @@ class Service:
 
     async def refusal(self, answer: aiohttp.ClientResponse) -> SpeechError:
         """The error that an answer other than 200 stands for."""
-        retry = answer.headers.get("retry-after-ms", "")
+        wait_ms, wait_seconds = (answer.headers.get(name, "") for name in ("retry-after-ms", "retry-after"))
         try:
             body = json.loads(await answer.content.read(_MAX_ENVELOPE_BYTES))
         except (ValueError, aiohttp.ClientError, OSError):
             body = None
-        seconds = int(retry) / 1000 if retry.isdigit() else None
+        seconds = int(wait_ms) / 1000 if wait_ms.isdigit() else int(wait_seconds) if wait_seconds.isdigit() else None
         return from_envelope(answer.status, body, retry_after_seconds=seconds)
 
     @asynccontextmanager
@@ -231,16 +236,23 @@ class Service:
             return UpstreamHealth(status="unreachable")
 
     async def _told(self, path: str) -> tuple[int, object]:
-        """Status and JSON of a small answer, of another address when the first one has none."""
+        """Status and JSON of a small answer, of another address when the first one has none, or is leaving."""
         tried: list[Address] = []
+        leaving: tuple[int, object] | None = None
         while len(tried) < _TRIES and (address := self._pool.choose(tried)) is not None:
             tried.append(address)
             try:
                 async with self._session.get(address.url / path.lstrip("/"), timeout=_SMALL) as answer:
-                    return answer.status, await answer.json()
+                    told = answer.status, await answer.json()
             except (*_Broken, ValueError):
                 self._pool.failed(address)
-        raise self._unreachable()
+                continue
+            if answer.status != 503:
+                return told
+            leaving = told
+        if leaving is None:
+            raise self._unreachable()
+        return leaving
 
     def _unreachable(self) -> Unavailable:
         return Unavailable(f"{self.name} cannot be reached", code="upstream_unreachable", retry_after_seconds=2.0)
