@@ -128,7 +128,8 @@ class _Request:
     def _log(self, scope: Scope, seconds: float) -> None:
         if scope["path"] in _QUIET_PATHS and self._status == 200:
             return
-        log.info(
+        log.log(
+            self._observation.log_level,
             "request",
             method=scope.get("method", "WEBSOCKET"),
             path=scope["path"],

@@ -1,5 +1,6 @@
 """What is seen of one request: how it ends, where it is, its span, and what its log line says."""
 
+import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -58,6 +59,11 @@ class Observation:
         """The first sound has left, *seconds* after the request was complete."""
         self.fields["first_audio_ms"] = round(1000 * seconds, 3)
         self.span.event("first audio", {"speech.first_audio_seconds": seconds})
+
+    @property
+    def log_level(self) -> int:
+        """Of its line: what is ours to mend stands out."""
+        return {"failed": logging.ERROR, "refused": logging.WARNING}.get(self.outcome, logging.INFO)
 
     def line(self) -> dict[str, str | float]:
         """What the log line says of it."""

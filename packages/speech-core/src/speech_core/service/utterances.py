@@ -48,7 +48,7 @@ class Utterance:
         observation.span.set({"speech.outcome": observation.outcome})
         observation.span.end()
         told = {**observation.line(), **ids(self.request_id, observation.span), "seconds": round(seconds, 4)}
-        log.info("utterance", **told)
+        log.log(observation.log_level, "utterance", **told)
 
 
 @contextmanager
