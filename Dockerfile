@@ -14,14 +14,14 @@ RUN mv "${SERVICE}-${EXTRAS}.lock" requirements.lock 2> /dev/null || mv "${SERVI
 
 # The dependencies change seldom: a change of the code leaves this stage, and its layer in the image, as they are.
 FROM ${PYTHON_IMAGE} AS dependencies
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_CACHE_DIR=/var/cache/pip
 # Of what follows nothing but /opt/venv gets into the image, so no version of these tools is worth a pin.
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/venv
 WORKDIR /src
 COPY --from=lock /lock/requirements.lock requirements.lock
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip,sharing=locked \
     /opt/venv/bin/python -m pip install --no-compile --require-hashes --requirement requirements.lock
 # Symbols for debuggers are 100 MB of asr. Bytecode is written here, since the image's root is read-only later.
 RUN find /opt/venv \( -name '*.cpython-*.so' -o -name '*.abi3.so' \) -exec strip --strip-unneeded {} + \

@@ -5,18 +5,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-from service import free_port
+from service import cpu_seconds, free_port, wait_until_healthy
 
 # The relay has a core of its own; caller and service share the other one.
 RELAY_CPU, OTHER_CPU = 0, max(os.sched_getaffinity(0))
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 # One worker; a body and an answer are passed on as they come; sockets without a timeout that would matter.
 _NGINX = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log stderr;
@@ -50,9 +47,7 @@ class Relay:
         return f"127.0.0.1:{self.port}"
 
     def cpu_seconds(self) -> float:
-        """User and system, since its start."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(") ")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+        return cpu_seconds(self.pid)
 
     def resident_bytes(self, *, at_most: bool = False) -> int:
         """Now, or the most it ever was."""
@@ -68,7 +63,7 @@ def upstream() -> Iterator[int]:
     port = free_port()
     script = str(Path(__file__).with_name("relay_upstream.py"))
     with _process([sys.executable, script, str(port)], OTHER_CPU):
-        _wait(port)
+        wait_until_healthy(f"http://127.0.0.1:{port}")
         yield port
 
 
@@ -78,7 +73,7 @@ def started(command: list[str], **environment: str) -> Iterator[Relay]:
     port = free_port()
     named = [] if environment else ["--port", str(port)]
     with _process([*command, *named], RELAY_CPU, os.environ | environment | {"GATEWAY_PORT": str(port)}) as process:
-        _wait(port)
+        wait_until_healthy(f"http://127.0.0.1:{port}")
         yield Relay(port, process.pid)
 
 
@@ -100,7 +95,7 @@ def nginx(upstream_port: int) -> Iterator[Relay]:
         path.write_text(_NGINX.format(folder=folder, upstream=upstream_port, port=port), encoding="ascii")
         os.chmod(folder, 0o777)  # its worker is somebody else
         with _process([program, "-c", str(path), "-p", folder], RELAY_CPU) as master:
-            _wait(port)
+            wait_until_healthy(f"http://127.0.0.1:{port}")
             children = Path(f"/proc/{master.pid}/task/{master.pid}/children").read_text(encoding="ascii")
             yield Relay(port, int(children.split()[0]))
 
@@ -115,15 +110,3 @@ def _process(
     finally:
         process.terminate()
         process.wait(60)
-
-
-def _wait(port: int) -> None:
-    deadline_seconds = time.monotonic() + 60
-    while time.monotonic() < deadline_seconds:
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise SystemExit(f"nothing answers at port {port}")

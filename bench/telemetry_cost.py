@@ -1,7 +1,7 @@
 """
 What metrics and traces cost: throughput and CPU of the three services with all of it against none of it.
 
-    python bench/telemetry_cost.py [--rounds 5] [--seconds 10] [--fakes] [--away] [--json FILE]
+    python bench/telemetry_cost.py [--rounds 5] [--seconds 10] [--fakes] [--json FILE]
 
 On: every request traced and exported over OTLP to a receiver, metrics scraped every five seconds. Off: no tracing, no
 scrape, and a client library whose counters do nothing. Both stacks run; they are loaded in turn, the order changes with
@@ -24,7 +24,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import httpx
-from service import free_port
+from service import cpu_seconds, free_port, wait_until_healthy
 
 ROOT = Path(__file__).parents[1]
 CLIP = ROOT / "services/asr/tests/data/ljspeech.flac"
@@ -32,7 +32,6 @@ TEXT = "The quick brown fox jumps over the lazy dog."
 NAMES = ("asr", "tts", "gateway")
 CALLERS = 2
 SCRAPE_SECONDS = 5.0
-START_SECONDS = 120.0
 # Counters that count nothing, in the place of the client library's own.
 WITHOUT_METRICS = """
 import runpy
@@ -58,13 +57,7 @@ class Side:
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def cpu_seconds(self) -> float:
-        return sum(_cpu_seconds(process.pid) for process in self.processes)
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    # utime, stime, and those of the decoders that have ended (proc(5), fields 14 to 17).
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+        return sum(cpu_seconds(process.pid) for process in self.processes)
 
 
 @contextmanager
@@ -103,25 +96,13 @@ def side(name: str, environment: dict[str, str]) -> Iterator[Side]:
         for service in NAMES:
             run = ["-m", f"speech_{service}"] if name == "on" else ["-c", WITHOUT_METRICS.format(name=service)]
             running.processes.append(subprocess.Popen([sys.executable, *run], env=own))
-        _wait_ready(running)
+        wait_until_healthy(running.url)
         yield running
     finally:
         for process in running.processes:
             process.terminate()
         for process in running.processes:
             process.wait(60)
-
-
-def _wait_ready(running: Side) -> None:
-    deadline_seconds = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline_seconds:
-        try:
-            if httpx.get(f"{running.url}/health").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise SystemExit(f"the services of {running.name} did not become ready")
 
 
 @contextmanager
@@ -207,12 +188,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--fakes", action="store_true", help="engines that take no time: all that is left is ours")
-    parser.add_argument("--away", action="store_true", help="nobody takes the traces")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     engines = {"ASR_ENGINE": "fake", "TTS_ENGINE": "fake", "TTS_OTHER_ENGINES": "[]"} if asked.fakes else {}
     with ExitStack() as stack:
-        endpoint = f"http://127.0.0.1:{free_port()}" if asked.away else stack.enter_context(receiver())
+        endpoint = stack.enter_context(receiver())
         off = stack.enter_context(side("off", {**engines, "OTEL_SDK_DISABLED": "true"}))
         on = stack.enter_context(side("on", {**engines, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}))
         results = measured([off, on], asked.rounds, asked.seconds)

@@ -1,7 +1,5 @@
 """The chart as Helm renders it: with every Helm that is here, once for each set of values."""
 
-import os
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,22 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
+from speech_core.testing.needed import program
+
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts/kubespeech"
-TOOLS = ROOT / ".venv/tools/bin"
 SCENARIOS = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
 _LONGEST_SECONDS = 60
 Object = Mapping[str, Any]
-
-
-def require(name: str) -> str:
-    """A program by name, of `.ci/tools` or of this machine: without it a test is left out here, and fails in CI."""
-    found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ['PATH']}")
-    if found:
-        return found
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{name} is missing; .ci/tools fetches it")
-    pytest.skip(f"{name} is missing; .ci/tools fetches it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +61,7 @@ def render(request: pytest.FixtureRequest) -> Render:
     """Render with JSON settings over a scenario; fails where Helm refuses, unless *refused* is asked for."""
 
     def rendered(*settings: str, scenario: str = "default", refused: bool = False, helm: str = "helm") -> Rendered:
-        answer = _render(require(helm), scenario, settings, "1.34.0")
+        answer = _render(program(helm), scenario, settings, "1.34.0")
         assert bool(answer.error) == refused, answer.error or "Helm took it"
         return answer
 

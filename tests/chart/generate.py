@@ -18,7 +18,7 @@ CHART = Path(__file__).parents[2] / "charts/kubespeech"
 SETTINGS: Mapping[str, type[ServiceSettings]] = {"gateway": GatewaySettings, "asr": AsrSettings, "tts": TtsSettings}
 # What the chart decides: said in a `config`, it would be overridden in silence, so it is refused.
 DECIDED = {
-    "host", "port", "management_port", "models_dir", "grace_seconds", "log_level", "log_format",
+    "host", "port", "management_port", "models_dir", "grace_seconds", "log_level", "log_format", "cpu_request",
     "asr_url", "tts_url", "keys_file", "key_secret",
 }  # fmt: skip
 Json = dict[str, Any]

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .conftest import CHART, SCENARIOS, Render, require
+from speech_core.testing.needed import program
+
+from .conftest import CHART, SCENARIOS, Render
 
 HELMS = ["helm", "helm3"]
 
@@ -17,7 +19,7 @@ HELMS = ["helm", "helm3"]
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_helm_finds_nothing_to_say(scenario: str, helm: str) -> None:
     values = CHART / f"ci/{scenario}-values.yaml"
-    command = [require(helm), "lint", "--strict", str(CHART), "--values", str(values)]
+    command = [program(helm), "lint", "--strict", str(CHART), "--values", str(values)]
 
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
@@ -35,7 +37,7 @@ def test_two_versions_of_helm_render_the_same(render: Render, scenario: str) -> 
 
 
 def test_two_renders_are_the_same_to_the_byte() -> None:
-    command = [require("helm"), "template", "speech", str(CHART), "--values", str(CHART / "ci/monitoring-values.yaml")]
+    command = [program("helm"), "template", "speech", str(CHART), "--values", str(CHART / "ci/monitoring-values.yaml")]
 
     first, second = (subprocess.run(command, capture_output=True, check=True, timeout=60).stdout for _ in range(2))
 

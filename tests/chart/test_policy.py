@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import SCENARIOS, Render, require
+from speech_core.testing.needed import program
+
+from .conftest import SCENARIOS, Render
 
 # Where a policy is not ours, and why.
 EXCEPTIONS = {
@@ -31,7 +33,7 @@ def written(render: Render, tmp_path: Path) -> list[str]:
 
 @pytest.mark.parametrize("version", ["1.30", "1.37"])
 def test_every_field_is_one_that_kubernetes_knows(written: list[str], version: str) -> None:
-    command = [require("kubernetes-validate"), "--strict", "--no-warn", "-k", version, *written]
+    command = [program("kubernetes-validate"), "--strict", "--no-warn", "-k", version, *written]
 
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
@@ -40,7 +42,7 @@ def test_every_field_is_one_that_kubernetes_knows(written: list[str], version: s
 
 @pytest.mark.timeout(300)
 def test_policies_hold_but_for_the_exceptions_and_every_exception_is_needed(written: list[str]) -> None:
-    command = [require("checkov"), "--framework", "kubernetes", "--skip-download", "--output", "json", "--quiet"]
+    command = [program("checkov"), "--framework", "kubernetes", "--skip-download", "--output", "json", "--quiet"]
     for path in written:
         command += ["--file", path]
 

@@ -11,7 +11,6 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$|^$", max_
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
-Percent = Annotated[int, Field(ge=1, le=100)]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$")]
 Folder = Annotated[str, Field(pattern=r"^(/.*)?$")]
 HttpUrl = Annotated[str, Field(pattern=r"^(https?://.+)?$")]

@@ -53,10 +53,10 @@ def healthy(url: str) -> Any:
     return answer.json() if answer.status_code == 200 else None
 
 
-def image_of(component: str, *, variant: str = "") -> str:
+def image_of(component: str) -> str:
     registry = os.environ.get("E2E_REGISTRY", "")
     tag = os.environ.get("E2E_TAG", "dev")
-    return f"{registry}{'/' if registry else ''}speech-{component}:{tag}{variant}"
+    return f"{registry}{'/' if registry else ''}speech-{component}:{tag}"
 
 
 def merged(*many: Values) -> dict[str, Any]:
@@ -121,9 +121,9 @@ class Namespace:
         return "\n".join(f"{each['reason']}: {each['message']}" for each in items)
 
     @contextmanager
-    def forwarded(self, target: str = f"service/{FULLNAME}-gateway", port: int = 8000) -> Generator[str]:
-        """The address at which *target* answers on this machine; it stays with one pod."""
-        command = ["kubectl", "--namespace", self.name, "port-forward", target, f":{port}"]
+    def forwarded(self) -> Generator[str]:
+        """The address at which the gateway answers on this machine; it stays with one pod."""
+        command = ["kubectl", "--namespace", self.name, "port-forward", f"service/{FULLNAME}-gateway", ":8000"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             try:
                 assert process.stdout is not None
@@ -157,8 +157,8 @@ class Namespace:
         metadata = {"name": name, "labels": {"app": name}}
         self.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
 
-    def logs(self, name: str, *arguments: str) -> str:
-        return self.kubectl("logs", name, *arguments)
+    def logs(self, name: str) -> str:
+        return self.kubectl("logs", name)
 
     @contextmanager
     def load(self, *, callers: int, kinds: str) -> Generator[Callable[[], Sequence[Values]]]:

@@ -47,16 +47,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="`make e2e` runs this, on a cluster"))
 
 
-def needed(variable: str, what: str) -> str:
-    """What a cluster may lack: a test is left out then, and fails in CI."""
-    value = os.environ.get(variable, "")
-    if not value and os.environ.get("CI") == "true":
-        pytest.fail(f"{variable} ({what}) is not set")
-    if not value:
-        pytest.skip(f"{variable} ({what}) is not set")
-    return value
-
-
 @pytest.fixture(scope="session", autouse=True)
 def tools() -> None:
     if "E2E_CONTEXT" in os.environ:
@@ -128,4 +118,4 @@ def weights() -> Callable[[Namespace], Values]:
     return claimed
 
 
-__all__ = ["CLIP", "FAKES", "IMAGES", "Make", "Namespace", "Refused", "needed"]
+__all__ = ["CLIP", "FAKES", "IMAGES", "Make", "Namespace", "Refused"]

@@ -1,15 +1,13 @@
 """A pod in Google's place, behind a proxy of its own: TLS, and answers in the form that gTTS reads."""
 
-import base64
-import json
 import ssl
-import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import numpy as np
 
 from speech_core.audio import AudioFormat, Pcm
 from speech_core.codec.encode import encoder_for
+from speech_core.testing.google import Proxied, asked, said
 
 RATE_HZ = 24_000
 
@@ -22,36 +20,18 @@ def mp3(text: str) -> bytes:
     return encoder.encode(Pcm(samples, AudioFormat(RATE_HZ))) + encoder.flush()
 
 
-def answer(body: str) -> bytes:
-    (form,) = urllib.parse.parse_qs(body)["f.req"]
-    text, language, *_ = json.loads(json.loads(form)[0][0][1])
-    print("asked", language, text, flush=True)
-    content = json.dumps([base64.b64encode(mp3(text)).decode()]).replace('"', '\\"')
-    return f')]}}\'\n\n[["wrb.fr","jQ1olc","{content}",null,null,null,"generic"]]\n'.encode()
+class Handler(Proxied):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
+    def answer(self, host: str, body: str) -> tuple[int, bytes, int]:
+        text, language = asked(body)
+        print("asked", language, text, flush=True)
+        return 200, said(mp3(text)), 0
 
-class Handler(BaseHTTPRequestHandler):
     def do_CONNECT(self) -> None:
         print("connect", self.path, flush=True)
-        self.send_response(200)
-        self.end_headers()
-        self.connection = CONTEXT.wrap_socket(self.connection, server_side=True)
-        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)
-        self.close_connection = False
-
-    def do_POST(self) -> None:
-        content = answer(self.rfile.read(int(self.headers["content-length"])).decode())
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-        self.close_connection = True
-
-    def finish(self) -> None:
-        super().finish()
-        self.connection.close()
+        super().do_CONNECT()
 
 
-CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-CONTEXT.load_cert_chain("/data/tls.pem")
+Handler.context.load_cert_chain("/data/tls.pem")
 ThreadingHTTPServer(("", 3128), Handler).serve_forever()

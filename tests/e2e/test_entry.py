@@ -2,7 +2,6 @@
 
 import io
 import os
-import shutil
 import socket
 from collections.abc import Callable, Generator
 
@@ -12,19 +11,20 @@ import pytest
 from playwright import sync_api
 from websockets.sync.client import connect
 
+from speech_core.testing.needed import program, variable
+
 from .cluster import healthy, until
-from .conftest import CLIP, Namespace, Values, needed
+from .conftest import CLIP, Namespace, Values
 
 HOST = "speech.e2e.test"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WAYS = ["ingress", "route"]
 
 
 @pytest.fixture(scope="module")
 def entered(namespace: Namespace, weights: Callable[[Namespace], Values]) -> Namespace:
     """A release with both ways in, each for a host of its own."""
-    gateway_class = needed("E2E_GATEWAY_CLASS", "a class of Gateways that E2E_INGRESS leads to")
-    address = httpx.URL(needed("E2E_INGRESS", "the address of the cluster's ingress"))
+    gateway_class = variable("E2E_GATEWAY_CLASS", "a class of Gateways that E2E_INGRESS leads to")
+    address = httpx.URL(variable("E2E_INGRESS", "the address of the cluster's ingress"))
     listener = {"name": "web", "protocol": "HTTP", "port": int(os.environ.get("E2E_GATEWAY_PORT", address.port or 80))}
     namespace.apply(
         {
@@ -116,12 +116,13 @@ def test_openais_package_needs_the_address_alone(door: Door) -> None:
     assert heard.text
 
 
-@pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="chromium is not installed")
 def test_the_page_loads_and_speaks_in_a_browser(door: Door) -> None:
     rules = f"MAP {door.host} {door.address.host}"
     arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", f"--host-resolver-rules={rules}"]
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        browser = playwright.chromium.launch(
+            executable_path=program("chromium", "chromium-browser", "google-chrome"), args=arguments
+        )
         page = browser.new_page()
         broken: list[str] = []
         page.on("pageerror", lambda error: broken.append(str(error)))

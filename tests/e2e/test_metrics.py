@@ -1,16 +1,14 @@
 """The Prometheus of the cluster finds the release by the chart's own terms, and answers every query of ours."""
 
 import json
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-
-from .cluster import RELEASE
-from .conftest import FAKES, Namespace, Values, needed
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "observability"))
 
 from observatory.questions import Question, of_dashboards, of_rules
+
+from speech_core.testing.needed import variable
+
+from .cluster import RELEASE
+from .conftest import FAKES, Namespace, Values
 
 MONITORED: Values = {
     "metrics": {"serviceMonitor": {"enabled": True, "interval": "5s"}, "prometheusRule": {"enabled": True}}
@@ -48,7 +46,7 @@ def _is_not_here(question: Question) -> bool:
 
 
 def test_the_clusters_prometheus_answers_every_query(namespace: Namespace) -> None:
-    prometheus = needed("E2E_PROMETHEUS", "a Prometheus that reads ServiceMonitors, as pods reach it")
+    prometheus = variable("E2E_PROMETHEUS", "a Prometheus that reads ServiceMonitors, as pods reach it")
     namespace.install(FAKES, MONITORED)
 
     with namespace.load(callers=3, kinds="speak,recognize,socket"):

@@ -9,19 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from speech_core.testing.needed import lacking, program
+
 ROOT = Path(__file__).parents[2]
 SERVICES = ("gateway", "tts", "asr")
-_TOOLS = ROOT / ".venv/tools/bin"
 _LONGEST_SECONDS = 120
 
 Run = Callable[..., str]
-
-
-def _leave_out(reason: str) -> None:
-    """A test that lacks something is left out on a laptop, and fails in CI."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +23,8 @@ def run() -> Run:
     """What a program says on its standard output; a test fails with all that it said when it fails."""
 
     def call(name: str, *arguments: str, cwd: Path = ROOT, env: dict[str, str] | None = None) -> str:
-        program = shutil.which(name, path=f"{_TOOLS}{os.pathsep}{os.environ['PATH']}")
-        if program is None:
-            _leave_out(f"{name} is missing; .ci/tools fetches what can be fetched")
         ran = subprocess.run(
-            [str(program), *arguments],
+            [program(name), *arguments],
             cwd=cwd,
             env={**os.environ, **(env or {})},
             capture_output=True,
@@ -60,7 +51,7 @@ def image(service: str) -> str:
         ["docker", "image", "inspect", name], capture_output=True, check=False, timeout=_LONGEST_SECONDS
     )
     if not found or found.returncode != 0:
-        _leave_out(f"no image {name} in a local Docker; `make images` builds it")
+        lacking(f"no image {name} in a local Docker; `make images` builds it")
     return name
 
 

@@ -117,7 +117,7 @@ def test_the_debugger_is_not_restarted_under_its_hands() -> None:
 
 
 def test_skaffold_itself_accepts_it(run, tmp_path) -> None:
-    """By its schema and by its parser; it comes from no package registry, so only the public CI has to have it."""
+    """By its schema and by its parser; the public CI has it."""
     if shutil.which("skaffold") is None and os.environ.get("GITHUB_ACTIONS") != "true":
         pytest.skip("skaffold is missing")
     schema, written = tmp_path / "schema.json", tmp_path / "skaffold.json"

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import matplotlib as mpl
 from observatory.exporters import running_exporters
-from observatory.load import Callers, settings_with_keys
+from observatory.load import CLIP, Callers, settings_with_keys
 from observatory.painter import Painter
 from observatory.prometheus import running_prometheus
 from observatory.questions import DASHBOARDS, ROOT
-from observatory.stack import jobs_for, require, stack_module
+from observatory.stack import jobs_for
 
+from speech_core.testing.needed import program
+from speech_core.testing.stack import running_stack
 from speech_core.testing.waiting import wait_until
 
 IMAGES = ROOT / "docs/images/dashboards"
@@ -46,19 +48,18 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=4)
     minutes = parser.parse_args().minutes
     mpl.rcParams["font.family"] = "DejaVu Sans"
-    module = stack_module()
     with (
         tempfile.TemporaryDirectory() as name,
         running_exporters() as exporters,
-        module.running_stack(**settings_with_keys(Path(name))) as stack,
+        running_stack(**settings_with_keys(Path(name))) as stack,
         running_prometheus(
-            require("prometheus"), Path(name), jobs_for(stack, exporters), every=f"{_SCRAPE_SECONDS}s"
+            program("prometheus"), Path(name), jobs_for(stack, exporters), every=f"{_SCRAPE_SECONDS}s"
         ) as prometheus,
     ):
         # As many as the windows of the rates are long.
         wait_until(lambda: prometheus.scrapes("speech") >= _SCRAPES, seconds=60)
         started = time.time()
-        load(stack.url, module.CLIP.read_bytes(), minutes)
+        load(stack.url, CLIP.read_bytes(), minutes)
         painter = Painter(prometheus, started, time.time(), _SCRAPE_SECONDS)
         IMAGES.mkdir(parents=True, exist_ok=True)
         for path in sorted(DASHBOARDS.glob("*.json")):

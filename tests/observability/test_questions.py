@@ -7,7 +7,9 @@ import subprocess
 import pytest
 import yaml
 from observatory.questions import ROOT, Question, of_dashboards, of_rules
-from observatory.stack import CHOSEN, require
+from observatory.stack import CHOSEN
+
+from speech_core.testing.needed import program
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -96,7 +98,7 @@ def test_an_autoscaler_by_keda_finds_its_demand(watched, component) -> None:
 
 def keda_query(component: str) -> str:
     """What the chart's ScaledObject asks Prometheus in the release that was scraped."""
-    chart = [require("helm"), "template", CHOSEN["release"], str(ROOT / "charts/kubespeech"), "--namespace=speech"]
+    chart = [program("helm"), "template", CHOSEN["release"], str(ROOT / "charts/kubespeech"), "--namespace=speech"]
     values = {"type": "keda", "keda.serverAddress": "http://prometheus:9090", "minReplicas": "1"}
     settings = [f"--set={component}.autoscaling.{name}={value}" for name, value in values.items()]
     rendered = subprocess.run([*chart, *settings], capture_output=True, text=True, check=True, timeout=60).stdout

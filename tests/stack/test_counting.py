@@ -11,8 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from speech_core.testing.waiting import wait_until
 
@@ -22,32 +21,13 @@ RATE_HZ = 16_000
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
-def scraped(process: Any) -> Series:
-    """All series of ours, by name and labels."""
-    text = httpx.get(f"http://127.0.0.1:{process.management_port}/metrics").text
-    return {
-        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name.startswith("speech_")
-    }
-
-
 def outcomes(process: Any) -> Counter[tuple[str, str]]:
     """Requests by operation and outcome; what did not happen is left out."""
     counted: Counter[tuple[str, str]] = Counter()
-    for (name, labels), value in scraped(process).items():
+    for (name, labels), value in process.series().items():
         if name == "speech_requests_total" and value:
             counted[dict(labels)["operation"], dict(labels)["outcome"]] = int(value)
     return counted
-
-
-def total(process: Any, name: str, **labels: str) -> float:
-    return sum(
-        value
-        for (found, have), value in scraped(process).items()
-        if found == name and labels.items() <= dict(have).items()
-    )
 
 
 def tone(seconds: float) -> bytes:
@@ -100,7 +80,7 @@ def ended(line: Any, events: int) -> list[dict[str, Any]]:
 
 def test_every_request_has_one_outcome_on_the_gateway_and_on_the_service(start_fakes: Callable[..., Any]) -> None:
     stack = start_fakes(TTS_SEATS="1")
-    before = {process.name: scraped(process).keys() for process in (stack.gateway, stack.asr, stack.tts)}
+    before = {process.name: process.series().keys() for process in (stack.gateway, stack.asr, stack.tts)}
 
     for _ in range(3):
         assert speak(stack, "One two three.").status_code == 200
@@ -128,12 +108,12 @@ def test_every_request_has_one_outcome_on_the_gateway_and_on_the_service(start_f
     }
     for process in (stack.gateway, stack.asr, stack.tts):
         wait_until(lambda process=process: outcomes(process) == expected[process.name])
-        assert scraped(process).keys() == before[process.name], "a series came into being"
-        assert total(process, "speech_in_flight") == 0
-        assert total(process, "speech_request_seconds_count") == sum(expected[process.name].values())
+        assert process.series().keys() == before[process.name], "a series came into being"
+        assert process.counted("speech_in_flight") == 0
+        assert process.counted("speech_request_seconds_count") == sum(expected[process.name].values())
     for process in (stack.gateway, stack.tts):
-        assert total(process, "speech_refused_total") == 5
-        assert total(process, "speech_cancelled_total") == 1
+        assert process.counted("speech_refused_total") == 5
+        assert process.counted("speech_cancelled_total") == 1
 
 
 def test_what_fails_is_counted_as_failed_by_both(start_fakes: Callable[..., Any]) -> None:
@@ -163,31 +143,34 @@ def test_seconds_of_sound_are_those_that_were_sent_and_received(start_fakes: Cal
         assert transcribe(stack, tone(seconds)).status_code == 200
         sent_seconds += seconds
 
-    assert total(stack.tts, "speech_audio_seconds_total", direction="out") == pytest.approx(received_seconds, abs=1e-6)
-    assert total(stack.asr, "speech_audio_seconds_total", direction="in") == pytest.approx(sent_seconds, abs=1e-6)
+    assert stack.tts.counted("speech_audio_seconds_total", direction="out") == pytest.approx(received_seconds, abs=1e-6)
+    assert stack.asr.counted("speech_audio_seconds_total", direction="in") == pytest.approx(sent_seconds, abs=1e-6)
+
+
+def begin(line: ClientConnection) -> None:
+    """An utterance that is still being written, and has started."""
+    line.send(json.dumps({"type": "append", "text": "It goes on. And "}))
+    assert json.loads(line.recv(timeout=20))["type"] == "ready"
+    assert json.loads(line.recv(timeout=20))["type"] == "start"
 
 
 def test_an_utterance_whose_caller_leaves_is_cancelled_on_both(start_fakes: Callable[..., Any]) -> None:
     stack = start_fakes()
 
     with connect(f"{stack.ws_url}/ws/tts") as line:
-        line.send(json.dumps({"type": "append", "text": "It goes on. And "}))
-        assert json.loads(line.recv(timeout=20))["type"] == "ready"
-        assert json.loads(line.recv(timeout=20))["type"] == "start"
+        begin(line)
         line.send(json.dumps({"text": "This one waits."}))
 
     for process in (stack.gateway, stack.tts):
         wait_until(lambda process=process: outcomes(process) == {("tts_socket", "cancelled"): 1})
-    assert total(stack.tts, "speech_cancelled_total") == 1
+    assert stack.tts.counted("speech_cancelled_total") == 1
 
 
 def test_what_is_cancelled_on_a_socket_is_counted_once(start_fakes: Callable[..., Any]) -> None:
     stack = start_fakes()
 
     with connect(f"{stack.ws_url}/ws/tts") as line:
-        line.send(json.dumps({"type": "append", "text": "It goes on. And "}))
-        assert json.loads(line.recv(timeout=20))["type"] == "ready"
-        assert json.loads(line.recv(timeout=20))["type"] == "start"
+        begin(line)
         line.send(json.dumps({"text": "This one is forgotten."}))
         line.send(json.dumps({"type": "cancel"}))
         line.send(json.dumps({"text": "This one is not."}))
@@ -196,7 +179,7 @@ def test_what_is_cancelled_on_a_socket_is_counted_once(start_fakes: Callable[...
     assert [event.get("cancelled") for event in told] == [True, None]
     for process in (stack.gateway, stack.tts):
         assert outcomes(process) == {("tts_socket", "cancelled"): 1, ("tts_socket", "ok"): 1}
-        assert total(process, "speech_in_flight") == 0
+        assert process.counted("speech_in_flight") == 0
 
 
 def test_a_cancel_that_comes_at_once_is_counted_alike_by_both(start_fakes: Callable[..., Any]) -> None:
@@ -211,4 +194,4 @@ def test_a_cancel_that_comes_at_once_is_counted_alike_by_both(start_fakes: Calla
 
     wait_until(lambda: outcomes(stack.gateway) == outcomes(stack.tts))
     assert outcomes(stack.tts)["tts_socket", "ok"] >= 20
-    assert total(stack.gateway, "speech_in_flight") == 0
+    assert stack.gateway.counted("speech_in_flight") == 0

@@ -1,19 +1,14 @@
 """Each format of `/api/tts`, read by ffprobe: what it says it is, and how long it is."""
 
 import json
-import os
-import shutil
 import subprocess
 
 import httpx
 import pytest
 
-pytestmark = [
-    pytest.mark.timeout(120),
-    pytest.mark.skipif(
-        shutil.which("ffprobe") is None and "CI" not in os.environ, reason="ffprobe is not installed (package ffmpeg)"
-    ),
-]
+from speech_core.testing.needed import program
+
+pytestmark = pytest.mark.timeout(120)
 
 WORDS = 100
 SECONDS = WORDS * 0.1
@@ -21,7 +16,7 @@ SECONDS = WORDS * 0.1
 
 def probed(sound: bytes) -> dict:
     """What ffprobe finds in *sound*."""
-    command = ["ffprobe", "-v", "error", "-of", "json", "-show_streams", "-i", "pipe:0"]
+    command = [program("ffprobe"), "-v", "error", "-of", "json", "-show_streams", "-i", "pipe:0"]
     ran = subprocess.run(command, input=sound, capture_output=True, check=False, timeout=60)
     assert ran.returncode == 0, ran.stderr
     (stream,) = json.loads(ran.stdout)["streams"]

@@ -1,8 +1,6 @@
 """The page at `/` in a real browser: real engines behind it, and a microphone that plays a clip of human speech."""
 
 import hmac
-import os
-import shutil
 import wave
 from collections.abc import Generator
 from pathlib import Path
@@ -11,11 +9,9 @@ import av
 import pytest
 from playwright import sync_api
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.timeout(180),
-    pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="chromium is not installed"),
-]
+from speech_core.testing.needed import program
+
+pytestmark = pytest.mark.timeout(180)
 PHONE = {"width": 360, "height": 740}
 _WAIT_MILLISECONDS = 60_000
 
@@ -40,7 +36,7 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser(microphone: Path) -> Generator["sync_api.Browser"]:
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
+            executable_path=program("chromium", "chromium-browser", "google-chrome"),
             args=[
                 "--no-sandbox",
                 "--autoplay-policy=no-user-gesture-required",

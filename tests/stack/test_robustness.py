@@ -69,7 +69,7 @@ def ask_many(ask) -> list[httpx.Response]:
 
 
 def in_flight(process, operation: str) -> float:
-    return process.counted(f'speech_in_flight{{operation="{operation}"')
+    return process.counted("speech_in_flight", operation=operation)
 
 
 def wait_until_idle(process, operation: str) -> None:

@@ -251,12 +251,8 @@ def test_with_nobody_to_export_to_every_request_is_served_and_the_loss_is_counte
     for _ in range(20):
         assert httpx.post(f"{stack.url}/api/tts", json={"text": "Hello."}, timeout=5).status_code == 200
 
-    def lost(process: Any) -> bool:
-        text = httpx.get(f"http://127.0.0.1:{process.management_port}/metrics").text
-        return float(text.split('speech_spans_dropped_total{service="')[1].split()[1]) >= 20
-
     for process in (stack.gateway, stack.tts):
-        wait_until(lambda process=process: lost(process), seconds=20)
+        wait_until(lambda process=process: process.counted("speech_spans_dropped_total") >= 20, seconds=20)
         began_seconds = time.monotonic()
         assert process.stop() == 0
         assert time.monotonic() - began_seconds < 10

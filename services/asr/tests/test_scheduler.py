@@ -1,7 +1,7 @@
-"""The scheduler on a virtual clock: the engine's time is slept, and sleeping takes none."""
+"""What the scheduler gives to the engine, when, and in what order; all sleeps are on the virtual clock."""
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import anyio
 import pytest
@@ -9,69 +9,10 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speech_asr.scheduler import Scheduler, Share, Ticket
-from speech_asr.segments import Recognized, Segment
-from speech_core.service.observation import Observation, observed
-from speech_core.service.tracing import Span
+from speech_asr.scheduler import Scheduler, Share
+from speech_asr.segments import Recognized
 
-
-@dataclass(frozen=True)
-class Step:
-    """An attempt that takes *seconds* in the engine, and then is done, or goes on as *following*."""
-
-    name: str
-    seconds: float = 1.0
-    key: Hashable = "any"
-    following: "Step | None" = None
-    poisoned: bool = False
-
-
-@dataclass
-class VirtualEngine:
-    """Sleeps as long as its slowest window; notes what it was given, and when."""
-
-    batches: list[tuple[float, list[str]]] = field(default_factory=list)
-    inside: int = 0
-
-    async def decode(self, batch: Sequence[Step]) -> Sequence[Recognized | Step]:
-        self.batches.append((anyio.current_time(), [step.name for step in batch]))
-        self.inside += 1
-        try:
-            await anyio.sleep(max(step.seconds for step in batch))
-        finally:
-            self.inside -= 1
-        if any(step.poisoned for step in batch):
-            raise RuntimeError("one of them broke the engine")
-        return [step.following or recognized(step.name) for step in batch]
-
-    @property
-    def names(self) -> list[list[str]]:
-        return [names for _, names in self.batches]
-
-
-def recognized(name: str) -> Recognized:
-    return Recognized("en", (Segment(0, 1, name),))
-
-
-def run(scenario: Callable[[Scheduler, VirtualEngine], object], **settings: int) -> VirtualEngine:
-    """Run *scenario* beside the workers, on a clock that jumps to the next event."""
-    engine = VirtualEngine()
-    layout = {"workers": 1, "batch_size": 1, "windows_per_request": 100, **settings}
-
-    async def main() -> None:
-        async with Scheduler(engine.decode, **layout).running() as scheduler:
-            await scenario(scheduler, engine)
-
-    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
-    return engine
-
-
-def submit(scheduler: Scheduler, step: Step, share: Share | None = None, *, remaining_seconds: float = 10) -> Ticket:
-    return scheduler.submit(step, share or Share(), audio_seconds=10, remaining_seconds=remaining_seconds)
-
-
-async def answered(scheduler: Scheduler, tickets: Sequence[Ticket]) -> list[str]:
-    return [(await scheduler.result(ticket)).segments[0].text for ticket in tickets]
+from .virtual_engine import Step, VirtualEngine, answered, recognized, run, submit
 
 
 def test_a_worker_that_is_free_takes_a_window_at_once() -> None:
@@ -278,67 +219,3 @@ def test_every_window_is_answered_once_whatever_comes(
         assert len(members) <= batch_size
         assert len({member.key for member in members}) == 1
     assert all(share.inside == 0 for share in shares)
-
-
-class NotedSpan(Span):
-    """A span that keeps what is done with it."""
-
-    is_recorded = True
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.children: list[NotedSpan] = []
-        self.links: list[Span] = []
-        self.ended = False
-
-    def child(self, name, attributes=None, *, kind="internal", links=()):
-        self.children.append(NotedSpan(name))
-        self.children[-1].links += links
-        return self.children[-1]
-
-    def link(self, other) -> None:
-        self.links.append(other)
-
-    def end(self) -> None:
-        self.ended = True
-
-
-def test_a_batch_is_in_one_trace_and_linked_with_the_window_of_every_request_in_it() -> None:
-    traces = [NotedSpan("first"), NotedSpan("second"), NotedSpan("third")]
-
-    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
-        tickets = []
-        for trace in traces:
-            with observed(Observation(trace)):
-                tickets.append(submit(scheduler, Step(trace.name)))
-        await answered(scheduler, tickets)
-
-    run(scenario, batch_size=8)
-
-    windows = [trace.children[0] for trace in traces]
-    batch = windows[0].children[1]
-    assert [[child.name for child in window.children] for window in windows] == [
-        ["queue wait", "batch"],
-        ["queue wait"],
-        ["queue wait"],
-    ]
-    assert batch.links == windows
-    assert [window.links for window in windows] == [[], [batch], [batch]]
-    assert all(span.ended for window in windows for span in (window, *window.children))
-
-
-def test_a_window_that_is_dropped_ends_its_spans() -> None:
-    trace = NotedSpan("request")
-
-    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
-        first = submit(scheduler, Step("first"))
-        await anyio.sleep(0.1)
-        with observed(Observation(trace)):
-            scheduler.drop(submit(scheduler, Step("second")))
-        await answered(scheduler, [first])
-
-    run(scenario)
-
-    (window,) = trace.children
-    assert window.ended
-    assert [(child.name, child.ended) for child in window.children] == [("queue wait", True)]

@@ -11,7 +11,7 @@ from speech_core.errors import Overloaded
 from speech_core.testing.live import live_server
 from speech_core.testing.waiting import wait_until
 from speech_gateway.app import create_app
-from speech_gateway.echo.events import ErrorWatch
+from speech_gateway.routes.error_watch import ErrorWatch
 from speech_gateway.settings import GatewaySettings
 
 SEGMENT = 'event: segment\ndata: {"start_ms": 0, "end_ms": 1000, "text": "one."}\n\n'

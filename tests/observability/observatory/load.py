@@ -11,8 +11,10 @@ import httpx
 import yaml
 from websockets.sync.client import connect
 
+from observatory.questions import ROOT
 from speech_gateway.keys import digest_of
 
+CLIP = ROOT / "services/asr/tests/data/ljspeech.flac"
 _SECRET = "the server's own"
 _KEYS = {"team-a": "ks-of-team-a", "team-b": "ks-of-team-b"}
 _SECONDS = 60

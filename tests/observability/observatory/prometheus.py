@@ -1,6 +1,5 @@
 """A real Prometheus of one's own: what it scrapes, when it is ready, what it answers."""
 
-import socket
 import subprocess
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import httpx
 import yaml
 
 from observatory.questions import RULES
+from speech_core.testing.stack import free_port
 from speech_core.testing.waiting import wait_until
 
 
@@ -92,7 +92,7 @@ def running_prometheus(binary: str, folder: Path, jobs: Sequence[Job], *, every:
         ),
         encoding="utf-8",
     )
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [
@@ -115,9 +115,3 @@ def running_prometheus(binary: str, folder: Path, jobs: Sequence[Job], *, every:
     finally:
         process.terminate()
         process.wait(20)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

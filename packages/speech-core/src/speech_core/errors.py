@@ -147,9 +147,7 @@ def retry_headers(error: SpeechError) -> dict[str, str]:
 
 def from_envelope(status: int, body: object, *, retry_after_seconds: float | None = None) -> SpeechError:
     """Rebuild the error that another service of ours rendered; anything else becomes a plain `SpeechError`."""
-    fields: Mapping[str, Any] = {}
-    if isinstance(body, dict) and isinstance(inner := cast("dict[str, Any]", body).get("error"), dict):
-        fields = cast("dict[str, Any]", inner)
+    fields = _inner(body)
     wanted = fields.get("type")
     kinds = [kind for kind in _tree(SpeechError) if kind.status == status]
     kind = next((kind for kind in kinds if kind.type == wanted), kinds[0] if kinds else SpeechError)
@@ -163,12 +161,17 @@ def from_envelope(status: int, body: object, *, retry_after_seconds: float | Non
 
 def from_event(body: object) -> SpeechError:
     """Rebuild the error of an `error` event, which has no status: by its type and code."""
-    fields: Mapping[str, Any] = {}
-    if isinstance(body, dict) and isinstance(inner := cast("dict[str, Any]", body).get("error"), dict):
-        fields = cast("dict[str, Any]", inner)
+    fields = _inner(body)
     kinds = [kind for kind in _tree(SpeechError) if kind.type == fields.get("type")]
     kind = next((kind for kind in kinds if kind.code == fields.get("code")), kinds[0] if kinds else SpeechError)
     return kind(str(fields.get("message") or "it failed"), code=fields.get("code"), param=fields.get("param"))
+
+
+def _inner(body: object) -> Mapping[str, Any]:
+    """What stands in an envelope; nothing where *body* is none."""
+    if isinstance(body, dict) and isinstance(inner := cast("dict[str, Any]", body).get("error"), dict):
+        return cast("dict[str, Any]", inner)
+    return {}
 
 
 def _tree(kind: type[SpeechError]) -> list[type[SpeechError]]:

@@ -28,15 +28,15 @@ def test_without_a_quota_the_affinity_counts(tmp_path: Path) -> None:
 def test_without_a_quota_the_pods_request_counts(tmp_path: Path) -> None:
     (tmp_path / "cpu.max").write_text("max 100000\n")
 
-    assert available_cpus(tmp_path, {"CPU_REQUEST": "1"}) == 1
-    assert available_cpus(tmp_path, {"CPU_REQUEST": "1000"}) == len(os.sched_getaffinity(0))
+    assert available_cpus(tmp_path, requested=1) == 1
+    assert available_cpus(tmp_path, requested=1000) == len(os.sched_getaffinity(0))
 
 
 def test_a_quota_goes_before_the_request(tmp_path: Path) -> None:
     (tmp_path / "cpu.max").write_text(f"{os.cpu_count()}00000 100000\n")
 
-    assert available_cpus(tmp_path, {"CPU_REQUEST": "1"}) == len(os.sched_getaffinity(0))
+    assert available_cpus(tmp_path, requested=1) == len(os.sched_getaffinity(0))
 
 
 def test_a_request_that_was_not_made_says_nothing(tmp_path: Path) -> None:
-    assert available_cpus(tmp_path, {"CPU_REQUEST": "0"}) == len(os.sched_getaffinity(0))
+    assert available_cpus(tmp_path, requested=0) == len(os.sched_getaffinity(0))

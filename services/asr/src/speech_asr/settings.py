@@ -73,7 +73,7 @@ class AsrSettings(ServiceSettings):
     @property
     def layout(self) -> Layout:
         """The division in force: what is not set follows from the cores that this process may use."""
-        cores, on_cpu = available_cpus(), self.device == "cpu"
+        cores, on_cpu = available_cpus(requested=self.cpu_request), self.device == "cpu"
         workers = self.workers or (cores if on_cpu else 1)
         batch_size = self.batch_size or (_BATCH_ON_A_CPU if on_cpu else _BATCH_ON_A_GPU)
         fair_share = workers - 1 if workers > 1 else batch_size // 2

@@ -66,6 +66,6 @@ class TtsSettings(ServiceSettings):
     @property
     def layout(self) -> Layout:
         """The division in force; what is not set follows from the cores that this process may use."""
-        cores = available_cpus()
+        cores = available_cpus(requested=self.cpu_request)
         threads = min(cores, self.threads or _THREADS)
         return Layout(cores // threads, threads)

@@ -1,13 +1,10 @@
 """A stand-in of Google's endpoint behind a proxy: real TLS, real answers of the form that gTTS reads, and bad ones."""
 
-import base64
-import json
 import re
 import ssl
-import urllib.parse
 from collections.abc import Generator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from threading import Event, Thread
 
 import numpy as np
@@ -16,6 +13,7 @@ import trustme
 
 from speech_core.audio import AudioFormat, Pcm
 from speech_core.codec.encode import encoder_for
+from speech_core.testing.google import Proxied, asked, said
 
 RATE_HZ = 24_000
 WORD_SECONDS = 0.25
@@ -49,8 +47,7 @@ class Google:
         return self.gates[text]
 
     def answer(self, host: str, body: str) -> tuple[int, bytes]:
-        (form,) = urllib.parse.parse_qs(body)["f.req"]
-        text, language, *_ = json.loads(json.loads(form)[0][0][1])
+        text, language = asked(body)
         self.asked.append((host, language, text))
         if text in self.gates:
             assert self.gates[text].wait(20)
@@ -69,41 +66,18 @@ class Google:
                 return int(status), b"refused"
 
 
-def said(sound: bytes) -> bytes:
-    content = json.dumps([base64.b64encode(sound).decode()]).replace('"', '\\"')
-    return f')]}}\'\n\n[["wrb.fr","jQ1olc","{content}",null,null,null,"generic"]]\n'.encode()
-
-
 @contextmanager
 def proxy(google: Google) -> Generator[str]:
     """Every host that is asked for through this proxy is *google*; yields the proxy's address."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("translate.google.com").configure_cert(context)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_CONNECT(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.connection = context.wrap_socket(self.connection, server_side=True)
-            self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)
-            self.close_connection = False
+    class Handler(Proxied):
+        def answer(self, host: str, body: str) -> tuple[int, bytes, int]:
+            status, content = google.answer(re.sub(r"^translate\.google\.", "", host), body)
+            return status, content, 400 if google.script == ["cut"] else 0
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"])).decode()
-            status, content = google.answer(re.sub(r"^translate\.google\.", "", self.headers["host"]), body)
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content) + (400 if google.script == ["cut"] else 0)))
-            self.end_headers()
-            self.wfile.write(content)
-            self.close_connection = True
-
-        def finish(self) -> None:
-            super().finish()
-            self.connection.close()
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Nobody reads it."""
-
+    Handler.context = context
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()

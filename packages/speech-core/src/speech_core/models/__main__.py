@@ -2,19 +2,17 @@
 
 import argparse
 import os
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 
 from speech_core.models import ArchiveError, ModelError
 from speech_core.models.catalog import catalog
 from speech_core.models.store import Store
+from speech_core.termination import go_when_told
 
 _DEFAULT_ROOT = "~/.cache/kubespeech/models"
 # What was given cannot be used; `kubespeech` says it with the same code.
 _UNUSABLE = 2
-_TERMINATED = 128 + signal.SIGTERM
 
 
 def main() -> int:
@@ -31,18 +29,13 @@ def main() -> int:
     exporting.add_argument("names", nargs="+")
     verbs.add_parser("import").add_argument("archive", type=Path)
     arguments = parser.parse_args()
-    # The first process of a container is deaf to signals that it does not handle: a pod that goes would wait for it.
-    signal.signal(signal.SIGTERM, _end)
+    go_when_told()
     try:
         _run(arguments)
     except ModelError as error:
         sys.stderr.write(f"error: {error}\n")
         return _UNUSABLE if isinstance(error, ArchiveError) else 1
     return 0
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    sys.exit(_TERMINATED)
 
 
 def _run(arguments: argparse.Namespace) -> None:

@@ -49,6 +49,12 @@ class ServiceSettings(BaseSettings):
         validation_alias=AliasChoices("log_format"),
         description="auto is console on a terminal, else json",
     )
+    cpu_request: int = Field(
+        default=0,
+        ge=0,
+        validation_alias=AliasChoices("cpu_request"),
+        description="whole cores that a pod has asked for, which nothing inside its container shows",
+    )
     models_dir: Path = Field(default=_MODELS_DIR, validation_alias=AliasChoices("models_dir"), validate_default=True)
     seats: int = Field(default=8, ge=1, description="requests inside at the same time; one more is refused with 503")
     body_timeout_seconds: float = Field(

@@ -15,8 +15,8 @@ from speech_core.service.observation import current
 from speech_core.service.operations import Operation
 from speech_core.service.streaming import ClosingResponse
 from speech_gateway.accounts import Account
-from speech_gateway.echo.events import ErrorWatch
 from speech_gateway.headers import to_caller, to_upstream
+from speech_gateway.routes.error_watch import ErrorWatch
 from speech_gateway.upstreams.service import Service
 
 # As the services themselves bound them; a book may be spoken line by line.
@@ -108,6 +108,6 @@ async def _passed_on(service: Service, answer: aiohttp.ClientResponse, stack: As
         watch = ErrorWatch()
         async for part in service.read(answer):
             watch.feed(part)
-            if watch.error:
-                current().failed(watch.error)
+            if error := watch.error:
+                current().failed(error)
             yield part

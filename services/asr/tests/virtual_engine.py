@@ -1,0 +1,69 @@
+"""The scheduler on a virtual clock: the engine's time is slept, and sleeping takes none."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+
+import anyio
+import trio.testing
+
+from speech_asr.scheduler import Scheduler, Share, Ticket
+from speech_asr.segments import Recognized, Segment
+
+
+@dataclass(frozen=True)
+class Step:
+    """An attempt that takes *seconds* in the engine, and then is done, or goes on as *following*."""
+
+    name: str
+    seconds: float = 1.0
+    key: Hashable = "any"
+    following: "Step | None" = None
+    poisoned: bool = False
+
+
+@dataclass
+class VirtualEngine:
+    """Sleeps as long as its slowest window; notes what it was given, and when."""
+
+    batches: list[tuple[float, list[str]]] = field(default_factory=list)
+    inside: int = 0
+
+    async def decode(self, batch: Sequence[Step]) -> Sequence[Recognized | Step]:
+        self.batches.append((anyio.current_time(), [step.name for step in batch]))
+        self.inside += 1
+        try:
+            await anyio.sleep(max(step.seconds for step in batch))
+        finally:
+            self.inside -= 1
+        if any(step.poisoned for step in batch):
+            raise RuntimeError("one of them broke the engine")
+        return [step.following or recognized(step.name) for step in batch]
+
+    @property
+    def names(self) -> list[list[str]]:
+        return [names for _, names in self.batches]
+
+
+def recognized(name: str) -> Recognized:
+    return Recognized("en", (Segment(0, 1, name),))
+
+
+def run(scenario: Callable[[Scheduler, VirtualEngine], object], **settings: int) -> VirtualEngine:
+    """Run *scenario* beside the workers, on a clock that jumps to the next event."""
+    engine = VirtualEngine()
+    layout = {"workers": 1, "batch_size": 1, "windows_per_request": 100, **settings}
+
+    async def main() -> None:
+        async with Scheduler(engine.decode, **layout).running() as scheduler:
+            await scenario(scheduler, engine)
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    return engine
+
+
+def submit(scheduler: Scheduler, step: Step, share: Share | None = None, *, remaining_seconds: float = 10) -> Ticket:
+    return scheduler.submit(step, share or Share(), audio_seconds=10, remaining_seconds=remaining_seconds)
+
+
+async def answered(scheduler: Scheduler, tickets: Sequence[Ticket]) -> list[str]:
+    return [(await scheduler.result(ticket)).segments[0].text for ticket in tickets]
