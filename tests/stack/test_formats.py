@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import dataclass
 
 import httpx
 import pytest
@@ -12,6 +13,12 @@ pytestmark = pytest.mark.timeout(120)
 
 WORDS = 100
 SECONDS = WORDS * 0.1
+
+
+@pytest.fixture(scope="module")
+def url(start_module_fakes) -> str:
+    """Where a word is a tenth of a second, and nothing is between them."""
+    return start_module_fakes(TTS_OTHER_ENGINES="[]", TTS_SENTENCE_PAUSE_SECONDS="0").url
 
 
 def probed(sound: bytes) -> dict:
@@ -30,33 +37,51 @@ def decoded_seconds(sound: bytes, rate_hz: int) -> float:
     return len(ran.stdout) / 2 / rate_hz
 
 
-@pytest.mark.parametrize(
-    ("name", "codec", "rate_hz", "tolerance_seconds"),
-    [
-        ("wav", "pcm_s16le", 16_000, 0),
-        ("flac", "flac", 16_000, 0),
-        ("opus", "opus", 48_000, 0),
-        ("mp3", "mp3", 44_100, 0.07),
-        ("aac", "aac", 44_100, 0.07),
-    ],
-)
-def test_a_file_is_what_it_says_and_as_long_as_what_was_spoken(
-    start_fakes, name, codec, rate_hz, tolerance_seconds
-) -> None:
-    stack = start_fakes(TTS_OTHER_ENGINES="[]", TTS_SENTENCE_PAUSE_SECONDS="0")
-    text = "word " * WORDS
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is promised about a format: what can be asked, what its files have, and how exact their length is."""
 
-    sound = httpx.post(f"{stack.url}/api/tts", json={"text": text, "format": name}, timeout=30).content
+    name: str
+    codec: str
+    rates_hz: tuple[int, ...]
+    least_hz: int
+    tolerance_seconds: float
 
-    stream = probed(sound)
-    assert (stream["codec_name"], int(stream["sample_rate"]), stream["channels"]) == (codec, rate_hz, 1)
-    assert decoded_seconds(sound, rate_hz) == pytest.approx(SECONDS, abs=tolerance_seconds or 1e-6)
+
+STANDARD_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+KINDS = [
+    Kind("wav", "pcm_s16le", STANDARD_HZ, 0, 1e-6),
+    Kind("flac", "flac", STANDARD_HZ, 0, 1e-6),
+    Kind("opus", "opus", (48_000,), 0, 1e-6),
+    Kind("mp3", "mp3", STANDARD_HZ, 44_100, 0.07),
+    Kind("aac", "aac", STANDARD_HZ, 44_100, 0.07),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_file_is_what_it_says_and_as_long_as_what_was_spoken_at_every_rate(url, kind) -> None:
+    own_hz = {"opus": 48_000}.get(kind.name, 16_000)
+
+    for asked_hz in (None, *kind.rates_hz):
+        asked = {"text": "word " * WORDS, "format": kind.name} | ({"sample_rate": asked_hz} if asked_hz else {})
+        sound = httpx.post(f"{url}/api/tts", json=asked, timeout=30).content
+
+        stream, rate_hz = probed(sound), max(asked_hz or own_hz, kind.least_hz)
+        assert (stream["codec_name"], int(stream["sample_rate"]), stream["channels"]) == (kind.codec, rate_hz, 1)
+        assert decoded_seconds(sound, rate_hz) == pytest.approx(SECONDS, abs=kind.tolerance_seconds)
+
+
+def test_bare_samples_say_their_rate_and_are_as_long_as_what_was_spoken(url) -> None:
+    for asked_hz in (*STANDARD_HZ, 47_999):
+        answer = httpx.post(f"{url}/api/tts", json={"text": "word " * WORDS, "sample_rate": asked_hz}, timeout=30)
+
+        assert answer.headers["content-type"] == f"audio/pcm;rate={asked_hz};channels=1"
+        assert len(answer.content) == 2 * SECONDS * asked_hz
 
 
 @pytest.mark.parametrize("name", ["wav", "flac", "opus", "mp3", "aac"])
-def test_every_beginning_can_be_played(start_fakes, name) -> None:
-    stack = start_fakes(TTS_OTHER_ENGINES="[]")
-    sound = httpx.post(f"{stack.url}/api/tts", json={"text": "word " * WORDS, "format": name}, timeout=30).content
+def test_every_beginning_can_be_played(url, name) -> None:
+    sound = httpx.post(f"{url}/api/tts", json={"text": "word " * WORDS, "format": name}, timeout=30).content
 
     heard = []
     for part in (0.25, 0.5, 0.75):

@@ -1,10 +1,12 @@
+from pathlib import Path
 from typing import NamedTuple
 
+import av
 import pytest
 
 from speech_core.audio import AudioFormat, Pcm
 from speech_core.codec.decode import RawAudio, decode
-from speech_core.codec.encode import encoder_for
+from speech_core.codec.encode import LOSSY_RATES_HZ, encoder_for
 from speech_core.errors import InvalidRequest
 
 
@@ -24,7 +26,7 @@ KINDS = [
     Kind("mp3", "audio/mpeg", 44_100, 0.07),
     Kind("opus", "audio/ogg;codecs=opus", 48_000, 0),
     Kind("flac", "audio/flac", 22_050, 0),
-    Kind("aac", "audio/aac", 44_100, 0.08),
+    Kind("aac", "audio/aac", 44_100, 0.07),
     Kind("mulaw", "audio/basic", 8_000, 0),
     Kind("alaw", "audio/PCMA", 8_000, 0),
 ]
@@ -34,6 +36,11 @@ BARE = {"pcm": "s16le", "mulaw": "mulaw", "alaw": "alaw"}
 def encoded(name: str, parts: list[Pcm], *, sample_rate_hz: int | None = None) -> list[bytes]:
     encoder = encoder_for(name, parts[0].format, sample_rate_hz=sample_rate_hz)
     return [*(encoder.encode(part) for part in parts), encoder.flush()]
+
+
+def file_rate_hz(path: Path) -> int:
+    with av.open(str(path)) as file:
+        return file.streams.audio[0].rate
 
 
 def raw(name: str, rate_hz: int) -> RawAudio | None:
@@ -51,6 +58,38 @@ def test_what_was_encoded_is_heard_again(sounds, saved, kind: Kind, seconds: flo
     assert -1e-3 <= heard.seconds - pcm.seconds <= kind.surplus_seconds + 1e-3
     if seconds > 1:
         assert sounds.pitch_hz(heard) == pytest.approx(440, abs=2)
+
+
+@pytest.mark.parametrize("name", ["mp3", "aac"])
+@pytest.mark.parametrize("source_hz", [16_000, 22_050])
+@pytest.mark.parametrize("sample_rate_hz", LOSSY_RATES_HZ)
+def test_what_cannot_say_its_length_is_within_70_ms_at_every_rate(
+    sounds, saved, name: str, source_hz: int, sample_rate_hz: int
+) -> None:
+    for milliseconds in (1000, 1011, 1017, 1023):  # places within the last frame
+        pcm = sounds.sine(milliseconds / 1000, rate_hz=source_hz)
+        path = saved(b"".join(encoded(name, [pcm], sample_rate_hz=sample_rate_hz)))
+
+        rate_hz = file_rate_hz(path)
+        heard = sounds.joined(decode(path, sounds.wanted, limits=sounds.limits))
+
+        assert rate_hz == max(44_100, sample_rate_hz)
+        assert -1e-3 <= heard.seconds - pcm.seconds <= 0.07
+        assert sounds.pitch_hz(heard) == pytest.approx(440, abs=2)
+
+
+@pytest.mark.parametrize("name", ["pcm", "wav", "flac"])
+@pytest.mark.parametrize("sample_rate_hz", [8_000, 11_025, 16_000, 44_100, 47_999])
+def test_what_takes_any_rate_is_as_long_as_the_sound_to_the_sample(
+    sounds, saved, name: str, sample_rate_hz: int
+) -> None:
+    pcm = sounds.sine(1.2345)
+
+    path = saved(b"".join(encoded(name, sounds.pieces(pcm), sample_rate_hz=sample_rate_hz)))
+    wanted = AudioFormat(sample_rate_hz)
+    heard = decode(path, wanted, limits=sounds.limits, raw=raw(name, sample_rate_hz))
+
+    assert sum(part.frames for part in heard) == round(pcm.frames * sample_rate_hz / 22_050)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

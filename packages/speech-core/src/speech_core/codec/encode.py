@@ -14,9 +14,11 @@ from speech_core.codec.resample import Resampler, layout_name, to_av
 from speech_core.contracts.speech import SAMPLE_RATE_RANGE_HZ
 from speech_core.errors import InvalidRequest
 
-# Rates that the codecs take (ffmpeg's tables); another rate is brought to the next one above.
-_MP3_RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
-_AAC_RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+# Rates that may be asked of mp3 and aac, those that both codecs know (ffmpeg's tables).
+LOSSY_RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+# mp3 and aac cannot say what they padded: up to 2,300 samples, whatever the rate. At this one it is at most 53 ms; at
+# 24 and 32 kHz up to 85 ms, at 8 kHz a quarter of a second.
+_LEAST_LOSSY_RATE_HZ = 44_100
 _OPUS_RATE_HZ = 48_000
 _TELEPHONE_RATE_HZ = 8_000
 # Speech: transparent for a voice, a third of what music wants.
@@ -48,6 +50,7 @@ def encoder_for(name: str, source: AudioFormat, *, sample_rate_hz: int | None = 
     """
     An encoder of *source* into *name*: pcm, wav, mp3, opus, flac, aac, mulaw or alaw.
 
+    mp3 and aac have 44.1 kHz where less is asked for.
     Raises `InvalidRequest` for another name (unsupported_format), or a rate that the format cannot have.
     """
     check_rate(sample_rate_hz)
@@ -61,13 +64,10 @@ def encoder_for(name: str, source: AudioFormat, *, sample_rate_hz: int | None = 
         case "flac":
             return ContainerEncoder(source, wanted, "flac", "flac", content_type="audio/flac")
         case "mp3":
-            # The encoder's delay and its last frame are so many samples at any rate: a high one keeps them short.
-            least_hz = sample_rate_hz or max(rate_hz, 44_100)
-            target = AudioFormat(_next_rate(_MP3_RATES_HZ, least_hz, exact=sample_rate_hz), source.channels)
+            target = AudioFormat(_lossy_rate(rate_hz, exact=sample_rate_hz), source.channels)
             encoder = ContainerEncoder(source, target, "mp3", "libmp3lame", content_type="audio/mpeg")
         case "aac":
-            least_hz = sample_rate_hz or max(rate_hz, 44_100)
-            target = AudioFormat(_next_rate(_AAC_RATES_HZ, least_hz, exact=sample_rate_hz), source.channels)
+            target = AudioFormat(_lossy_rate(rate_hz, exact=sample_rate_hz), source.channels)
             encoder = ContainerEncoder(source, target, "adts", "aac", content_type="audio/aac")
         case "opus":
             target = AudioFormat(_next_rate((_OPUS_RATE_HZ,), rate_hz, exact=sample_rate_hz), source.channels)
@@ -87,6 +87,10 @@ def check_rate(sample_rate_hz: int | None) -> None:
     if sample_rate_hz is not None and not least_hz <= sample_rate_hz <= most_hz:
         message = f"{sample_rate_hz} Hz is not between {least_hz} and {most_hz}"
         raise InvalidRequest(message, code="unsupported_format", param="sample_rate")
+
+
+def _lossy_rate(rate_hz: int, *, exact: int | None) -> int:
+    return max(_LEAST_LOSSY_RATE_HZ, _next_rate(LOSSY_RATES_HZ, rate_hz, exact=exact))
 
 
 def _next_rate(rates_hz: tuple[int, ...], rate_hz: int, *, exact: int | None) -> int:
