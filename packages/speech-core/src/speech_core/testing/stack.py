@@ -95,10 +95,12 @@ class Process:
             if found == name and labels.items() <= dict(have).items()
         )
 
-    def resident_bytes(self) -> int:
+    def resident_bytes(self, *, at_most: bool = False) -> int:
+        """Its memory now, or the most that it ever was."""
         assert self.popen is not None
-        pages = Path(f"/proc/{self.popen.pid}/statm").read_text(encoding="ascii").split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+        name = "VmHWM:" if at_most else "VmRSS:"
+        status = Path(f"/proc/{self.popen.pid}/status").read_text(encoding="ascii")
+        return int(status.partition(name)[2].split()[0]) * 1024
 
 
 @dataclass
