@@ -72,10 +72,30 @@ def wait_until_logged_once(stack, request_ids: Iterable[str]) -> None:
     wait_until(lambda: wanted.items() <= logged(stack).items())
 
 
-def test_heads_that_come_drop_by_drop_are_hung_up_on(house) -> None:
-    with opened(house, [HEAD] * 200) as crawling:
+def test_heads_that_come_drop_by_drop_are_hung_up_on_and_logged_once(house) -> None:
+    names = [f"crawl-{number}" for number in range(200)]
+    with opened(house, [HEAD + f"x-request-id: {name}\r\na: b\r\nc: ".encode() for name in names]) as crawling:
         assert is_served(house)
         assert [connection.recv(1) for connection in crawling] == [b""] * 200
+
+    wait_until_logged_once(house, names)
+
+
+@pytest.mark.parametrize(
+    ("name", "rest", "status"),
+    [("flood", b"a: " + b"b" * 70_000, b"431"), ("noise", b"\0\xff\r\n\r\n", b"400")],
+)
+def test_heads_that_are_none_get_a_bare_answer_and_are_logged_once(house, name, rest, status) -> None:
+    names = [f"{name}-{number}" for number in range(100)]
+    heads = [HEAD + f"x-request-id: {name}\r\na: b\r\n".encode() + rest for name in names]
+
+    with opened(house, heads) as callers:
+        answers = [connection.recv(4096).split(b"\r\n\r\n")[0] for connection in callers]
+
+    assert {answer[9:12] for answer in answers} == {status}
+    assert all(f"x-request-id: {name}".encode() in answer for name, answer in zip(names, answers, strict=True))
+    wait_until_logged_once(house, names)
+    assert is_served(house)
 
 
 def test_bodies_that_come_drop_by_drop_are_told_so_and_logged_once(house) -> None:

@@ -2,6 +2,10 @@ import socket
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
+
+from speech_core.service import http_protocol
+from speech_core.testing.waiting import wait_until
 
 
 def raw(port: int, request: bytes) -> bytes:
@@ -64,3 +68,50 @@ def test_an_upgrade_that_is_not_known_is_ignored(live, upgrade) -> None:
 
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert answer.endswith(b'{"bytes":5}')
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "code"),
+    [
+        (b"GET /health HTTP/1.1\r\nX-Request-Id: mine\r\nA: " + b"x" * 70_000, 431, "head_too_large"),
+        (b"GET /health HTTP/1.1\r\nX-Request-Id: mine\r\nA: " + b"x" * 70_000 + b"\r\n\r\n", 431, "head_too_large"),
+        (b"GET /health HTTP/1.1\r\nX-Request-Id: mine\r\nA: b\r\nno header\r\n\r\n", 400, "malformed_http"),
+        (b"GET http://[::1 HTTP/1.1\r\nX-Request-Id: mine\r\n\r\n", 400, "malformed_http"),
+        (b"GET /health HTTP/1.1\r\nX-Request-Id: mine\r\nA: b\r\nB: ", None, "head_timeout"),
+    ],
+    ids=["no end", "too large", "malformed", "malformed address", "too slow"],
+)
+def test_what_never_becomes_a_request_is_a_line_of_the_log(live, monkeypatch, request_bytes, status, code) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.2)
+    with capture_logs() as lines:
+        answer = raw(live.port, request_bytes)
+        wait_until(lambda: any(line["event"] == "request" for line in lines))
+
+    (line,) = (line for line in lines if line["event"] == "request")
+    assert (line["request_id"], line["status"], line["code"]) == ("mine", status, code)
+    assert (b"\r\nx-request-id: mine\r\n" in answer) == (status is not None)
+
+
+def test_what_follows_a_request_has_an_id_of_its_own(live) -> None:
+    with socket.create_connection(("127.0.0.1", live.port), timeout=10) as client, capture_logs() as lines:
+        client.sendall(b"GET /nowhere HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine\r\n\r\n")
+        first = client.recv(65_536)
+        client.sendall(b"\0\0\r\n\r\n")
+        second = client.recv(65_536)
+
+    (line,) = (line for line in lines if line.get("code") == "malformed_http")
+    assert b"x-request-id: mine" in first
+    assert f"x-request-id: {line['request_id']}".encode() in second
+    assert line["request_id"] != "mine"
+
+
+def test_what_follows_a_request_in_progress_is_not_answered_in_its_place(live) -> None:
+    assert raw(live.port, b"POST /wait HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n\0\0\r\n\r\n") == b""
+
+
+def test_a_connection_on_which_nothing_is_said_is_closed_without_a_word(live, monkeypatch) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.2)
+    with capture_logs() as lines:
+        assert raw(live.port, b"") == b""
+
+    assert lines == []

@@ -30,13 +30,13 @@ def configured():
 def test_our_lines_and_the_servers_are_one_json_object_each(configured, capsys) -> None:
     logs.configure(ServiceSettings(), "toy")
     structlog.get_logger("ours").info("request", path="/x")
-    logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+    logging.getLogger("uvicorn.error").warning("Unsupported upgrade request.")
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
     assert [(line["event"], line["service"], line["level"]) for line in lines] == [
         ("request", "toy", "info"),
-        ("Invalid HTTP request received.", "toy", "warning"),
+        ("Unsupported upgrade request.", "toy", "warning"),
     ]
 
 

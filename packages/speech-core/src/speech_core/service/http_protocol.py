@@ -5,15 +5,20 @@ from asyncio import TimerHandle, Transport
 from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
+import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from speech_core.service.request_id import REQUEST_ID_HEADER, request_id_of
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 10.0
 # A listener that stops reading must be felt within seconds of speech: the kernel's default takes a minute of it.
 SEND_BUFFER_BYTES = 64 * 1024
 
-_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-
+# The answers to what is no request yet. An application sees none of them: their log line is written here.
+_REASONS = {400: "Bad Request", 431: "Request Header Fields Too Large"}
 
 # An upgrade that is not known is to be ignored (RFC 9110, 7.8), and the parser takes any for the end of HTTP: curl and
 # the client of Java ask for h2c. A line that comes in two packets is not found.
@@ -21,12 +26,18 @@ _OTHER_UPGRADE = re.compile(rb"\r\nupgrade:(?![ \t]*websocket)[^\r\n]*(?=\r\n)",
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Answers 431 to a head above 64 KiB and hangs up on one that takes longer than 10 s."""
+    """
+    Answers 431 to a head above 64 KiB, 400 to what is no HTTP, and hangs up on a head that takes longer than 10 s.
+
+    Each is a line in the log, as a request is; a connection on which nothing was said is none.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._head_bytes = 0
         self._in_head = True
+        self._in_body = False
+        self._begun_seconds: float | None = None
         self._flooded = False
         self._head_timer: TimerHandle | None = None
 
@@ -53,30 +64,38 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._in_head and self._head_bytes > HEAD_BYTES:
             self._flooded = True
         if self._flooded:
-            self.transport.write(_TOO_LARGE)
-            self.transport.close()
+            self._refuse(431, "head_too_large")
+
+    def send_400_response(self, msg: str) -> None:
+        if self._in_body:  # that request has its own line, and may have begun its answer
+            super().send_400_response(msg)
+        else:
+            self._refuse(400, "malformed_http")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
+        self._begun_seconds = self.loop.time()
         if self._head_timer is None:
             self._head_bytes = 0
             self._start_head_timer()
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
         self._head_bytes = 0
         self._stop_head_timer()
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_BYTES:
             self._flooded = True
-        if not self._flooded:
-            super().on_headers_complete()
+        if self._flooded:
+            return
+        super().on_headers_complete()
+        self._in_head, self._in_body = False, True
 
     def on_body(self, body: bytes) -> None:
         if not self._flooded:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._in_body, self._begun_seconds = False, None
         if not self._flooded:
             super().on_message_complete()
 
@@ -90,5 +109,31 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _hang_up(self) -> None:
         self._head_timer = None
-        if not self.transport.is_closing():
-            self.transport.close()
+        if self.transport.is_closing():
+            return
+        if self._begun_seconds is not None:
+            self._log(self._request_id(), None, "head_timeout")
+        self.transport.close()
+
+    def _refuse(self, status: int, code: str) -> None:
+        """With a bare answer, unless it would be taken for that of a request before it; then the connection ends."""
+        request_id = self._request_id()
+        self._stop_head_timer()
+        if getattr(self.cycle, "response_complete", True):
+            head = (f"HTTP/1.1 {status} {_REASONS[status]}", f"{REQUEST_ID_HEADER}: {request_id}", "connection: close")
+            self.transport.write("\r\n".join((*head, "content-length: 0", "", "")).encode("ascii"))
+        self.transport.close()
+        self._log(request_id, status, code)
+
+    def _request_id(self) -> str:
+        """The caller's, where it had come by then."""
+        headers = self.headers if self.headers and self._in_head else []
+        given = next((value for name, value in headers if name == REQUEST_ID_HEADER.encode()), b"")
+        return request_id_of(given.decode("latin-1"))
+
+    def _log(self, request_id: str, status: int | None, code: str) -> None:
+        seconds = self.loop.time() - self._begun_seconds if self._begun_seconds is not None else 0.0
+        log.info(
+            "request", request_id=request_id, status=status, completed=False, seconds=round(seconds, 4),
+            outcome="client_error", code=code,
+        )  # fmt: skip

@@ -8,12 +8,19 @@ from structlog.typing import EventDict, Processor
 
 from speech_core.service.settings import ServiceSettings
 
-# The server's words for a stream that was cut on purpose, and for a socket that was refused by HTTP: both have a line
-# of their own.
+# The server's words for what has a line of its own: a stream that was cut on purpose, a socket, what is no HTTP.
 _SAID_ALREADY = frozenset(
     {
         "ASGI callable returned without completing response.",
         "ASGI callable returned without completing handshake.",
+        "Invalid HTTP request received.",
+        "Invalid UTF-8 sequence received from client.",
+        '%s - "WebSocket %s" [accepted]',
+        '%s - "WebSocket %s" 403',
+        '%s - "WebSocket %s" %d',
+        "connection open",
+        "connection rejected (%d %s)",
+        "connection closed",
     }
 )
 
@@ -49,7 +56,7 @@ def configure(settings: ServiceSettings, service: str) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = name != "uvicorn.access"
-    logging.getLogger("uvicorn.error").addFilter(lambda record: record.getMessage() not in _SAID_ALREADY)
+    logging.getLogger("uvicorn.error").addFilter(lambda record: record.msg not in _SAID_ALREADY)
 
 
 def _render(log_format: str) -> list[Processor]:

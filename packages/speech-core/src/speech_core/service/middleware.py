@@ -1,8 +1,6 @@
 """Around everything: a request id, a span, one log line a request, and the envelope for what nobody foresaw."""
 
-import re
 import time
-from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,14 +10,12 @@ from speech_core.errors import SpeechError
 from speech_core.service.intake import unwrap
 from speech_core.service.observation import Observation, observed
 from speech_core.service.refusal import answer
+from speech_core.service.request_id import REQUEST_ID_HEADER, request_id_of
 from speech_core.service.shell import Shell
 from speech_core.service.tracing import NO_SPAN, TRACEPARENT, Span, Tracer
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-REQUEST_ID_HEADER = "x-request-id"
-# A caller's id goes into logs and headers: short and harmless, or we make our own.
-_ACCEPTED_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _QUIET_PATHS = frozenset({"/health"})
 
 
@@ -39,8 +35,7 @@ class RequestContext:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        given = headers.get(REQUEST_ID_HEADER, "")
-        request_id = given if _ACCEPTED_ID.fullmatch(given) else uuid4().hex
+        request_id = request_id_of(headers.get(REQUEST_ID_HEADER, ""))
         scope.setdefault("state", {})["request_id"] = request_id
         observation = Observation(_span(self.shell.tracer, scope, headers, request_id))
         with (
