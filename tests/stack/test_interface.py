@@ -39,10 +39,13 @@ def test_a_page_may_load_nothing_from_elsewhere(stack, path) -> None:
     ("method", "path", "status"),
     [
         ("GET", "/", 200),
+        ("HEAD", "/", 200),
         ("GET", "/docs", 200),
         ("GET", "/playground/style.css", 200),
         ("GET", "/openapi.json", 200),
         ("GET", "/health", 200),
+        ("HEAD", "/health", 200),
+        ("HEAD", "/api/tts", 405),
         ("GET", "/v1/audio/voices", 200),
         ("GET", "/nowhere", 404),
         ("PUT", "/api/tts", 405),

@@ -41,6 +41,14 @@ OPERATIONS = (
 )
 
 
+async def parts(*, cut: bool) -> AsyncGenerator[bytes]:
+    """An answer in two parts, of which the second may be missing."""
+    yield b"first"
+    if cut:
+        raise Unavailable("the engine broke", code="engine_failed")
+    yield b"second"
+
+
 def make_toy(settings: ServiceSettings) -> Toy:
     shell = shell_for("toy", settings, [operation.name for operation in OPERATIONS])
     router = APIRouter()
@@ -71,12 +79,8 @@ def make_toy(settings: ServiceSettings) -> Toy:
         return {"done": True}
 
     @router.post("/stream")
-    async def stream() -> StreamingResponse:
-        async def parts() -> AsyncGenerator[bytes]:
-            yield b"first"
-            raise Unavailable("the engine broke", code="engine_failed")
-
-        return StreamingResponse(parts())
+    async def stream(*, cut: bool = True) -> StreamingResponse:
+        return StreamingResponse(parts(cut=cut))
 
     @router.post("/fail")
     async def fail(kind: str) -> None:

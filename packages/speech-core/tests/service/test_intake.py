@@ -49,6 +49,13 @@ def test_what_goes_wrong_is_answered_in_the_envelope(live, path, sent, status, c
     assert answer.headers["x-request-id"]
 
 
+def test_a_head_is_what_get_would_answer_without_the_body(live) -> None:
+    asked, got = (httpx.request(method, f"{live.url}/health") for method in ("HEAD", "GET"))
+
+    assert (asked.status_code, asked.content) == (200, b"")
+    assert asked.headers["content-length"] == got.headers["content-length"]
+
+
 def test_a_request_id_is_echoed_and_a_harmful_one_replaced(live) -> None:
     kept = httpx.get(f"{live.url}/health", headers={"x-request-id": "abc-1"})
     replaced = httpx.get(f"{live.url}/health", headers={"x-request-id": "a b{}"})

@@ -7,7 +7,7 @@ from speech_core.service.management import STUCK_SECONDS, alive, managed
 @pytest.fixture
 def get(toy):
     with managed(toy.shell, "127.0.0.1", 0) as port:
-        yield lambda path: httpx.get(f"http://127.0.0.1:{port}{path}")
+        yield lambda path, method="GET": httpx.request(method, f"http://127.0.0.1:{port}{path}")
 
 
 def test_before_the_model_is_loaded_the_service_lives_but_is_not_ready(get) -> None:
@@ -43,3 +43,9 @@ def test_every_series_is_there_from_the_start(get) -> None:
 
 def test_another_path_says_what_there_is(get) -> None:
     assert get("/").status_code == 404
+
+
+def test_a_probe_may_ask_for_the_head_alone(get) -> None:
+    answer = get("/livez", "HEAD")
+
+    assert (answer.status_code, answer.headers["content-length"], answer.content) == (200, "3", b"")

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from speech_core.service.http10 import UnchunkedCycle
 from speech_core.service.request_id import REQUEST_ID_HEADER, request_id_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -89,6 +90,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         super().on_headers_complete()
         self._in_head, self._in_body = False, True
+        if self.scope["http_version"] == "1.0" and getattr(self.cycle, "scope", None) is self.scope:
+            self.cycle.__class__ = UnchunkedCycle  # which holds the same; the server has no place to name it
+            self.cycle.waiting_for_100_continue = False  # RFC 9110, 10.1.1
 
     def on_body(self, body: bytes) -> None:
         if not self._flooded:

@@ -57,6 +57,8 @@ def _handler(shell: Shell) -> type[BaseHTTPRequestHandler]:
                 case _:
                     self._answer(HTTPStatus.NOT_FOUND, b"/livez /readyz /metrics\n", "text/plain")
 
+        do_HEAD = do_GET
+
         def _say(self, good: bool, otherwise: str) -> None:
             status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
             self._answer(status, f"{'ok' if good else otherwise}\n".encode(), "text/plain")
@@ -66,7 +68,8 @@ def _handler(shell: Shell) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
             """Probes come every few seconds: not worth a line."""

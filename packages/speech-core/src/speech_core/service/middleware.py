@@ -68,6 +68,11 @@ def _span(tracer: Tracer, scope: Scope, headers: Headers, request_id: str) -> Sp
     )
 
 
+def _as_get(scope: Scope) -> Scope:
+    """What answers GET answers HEAD too; the server leaves the body out (RFC 9110, 9.3.2)."""
+    return {**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope
+
+
 class _Request:
     def __init__(self, app: ASGIApp, request_id: str, observation: Observation, send: Send) -> None:
         self._app = app
@@ -80,7 +85,7 @@ class _Request:
     async def run(self, scope: Scope, receive: Receive) -> None:
         started_seconds = time.perf_counter()
         try:
-            await self._app(scope, receive, self.send)
+            await self._app(_as_get(scope), receive, self.send)
         except Exception as error:  # noqa: BLE001 - the edge: every failure gets its answer and its log line
             await self._fail(unwrap(error), scope)
         finally:
