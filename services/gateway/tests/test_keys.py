@@ -10,14 +10,13 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from speech_core.service.settings import SettingsError
 from speech_core.testing.live import live_server
 from speech_core.testing.waiting import wait_until
 from speech_gateway.app import create_app
-from speech_gateway.keys import KeyEntry, KeyRing, KeysError, digest_of, main, read
+from speech_gateway.keys import digest_of
 from speech_gateway.settings import GatewaySettings
 
 SECRET = "the server's own"
@@ -182,6 +181,54 @@ def test_an_allowance_that_ends_ends_on_an_open_socket_too(guarded) -> None:
     assert (refused["type"], refused["error"]["code"]) == ("error", "too_many_requests")
 
 
+def test_a_key_that_is_taken_back_opens_no_more_utterances(guarded, file) -> None:
+    url = guarded(entry(), entry("boris", "ks-of-boris"))
+    socket_url = url.replace("http", "ws") + "/ws/tts"
+    with connect(socket_url, subprotocols=["speech.v1", f"bearer.{KEY}"]) as socket:
+        socket.send('{"text": "one"}')
+        assert json.loads(socket.recv(timeout=10)) == {"text": "one"}
+        write(file, entry("boris", "ks-of-boris"))
+        wait_until(lambda: post(url).status_code == 401)
+        socket.send('{"text": "two"}')
+        told = json.loads(socket.recv(timeout=10))
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=10)
+
+    assert (told["type"], told["error"]["code"]) == ("error", "invalid_api_key")
+    assert closed.value.rcvd.code == 1008
+
+
+def test_a_key_of_the_same_name_takes_the_place_of_the_one_before(guarded, file) -> None:
+    url = guarded(entry(characters_per_day=5))
+    with connect(url.replace("http", "ws") + "/ws/tts", subprotocols=["speech.v1", f"bearer.{KEY}"]) as socket:
+        write(file, entry(key="another", characters_per_day=5))
+        wait_until(lambda: post(url, key="another").status_code == 200)
+        socket.send('{"text": "two"}')
+
+        assert json.loads(socket.recv(timeout=10))["error"]["code"] == "invalid_api_key"
+
+
+def test_what_was_used_stays_used_when_the_limits_change(guarded, file) -> None:
+    url = guarded(entry(requests_per_minute=4))
+    assert [post(url).status_code for _ in range(3)] == [200] * 3
+    write(file, entry(requests_per_minute=3), entry("boris", "ks-of-boris"))
+    wait_until(lambda: post(url, key="ks-of-boris").status_code == 200)
+
+    assert post(url).status_code == 429
+
+
+def test_an_open_socket_is_told_of_other_limits(guarded, file) -> None:
+    url = guarded(entry(characters_per_day=5))
+    with connect(url.replace("http", "ws") + "/ws/tts", subprotocols=["speech.v1", f"bearer.{KEY}"]) as socket:
+        socket.send('{"text": "seven letters"}')
+        socket.recv(timeout=10)
+        write(file, entry(characters_per_day=50), entry("boris", "ks-of-boris"))
+        wait_until(lambda: post(url, key="ks-of-boris").status_code == 200)
+        socket.send('{"text": "and more"}')
+
+        assert json.loads(socket.recv(timeout=10)) == {"text": "and more"}
+
+
 def test_the_file_is_read_again_when_it_changes(guarded, file) -> None:
     url = guarded()
     write(file, entry("boris", "ks-of-boris"))
@@ -213,87 +260,3 @@ def test_usage_is_counted_by_the_name_of_the_key(net, file) -> None:
     outcomes = {"service": "gateway", "operation": "stt"}
     assert sample("speech_requests_total", {**outcomes, "outcome": "client_error"}) == 1
     assert sample("speech_requests_total", {**outcomes, "outcome": "ok"}) == 1
-
-
-@pytest.mark.parametrize(
-    ("origin", "allowed", "status"),
-    [
-        ("https://elsewhere.example", (), 403),
-        ("null", (), 403),
-        ("https://mine.example", ("https://mine.example",), 101),
-        ("https://any.example", ("*",), 101),
-        (None, (), 101),
-    ],
-)
-def test_a_page_of_somebody_else_may_not_open_a_socket(net, origin, allowed, status) -> None:
-    settings = GatewaySettings(asr_url=net.asr_live.url, tts_url=net.tts_live.url, cors_origins=allowed)
-    with live_server(create_app(settings)) as live:
-        try:
-            with connect(f"{live.ws_url}/ws/tts", origin=origin):
-                answered = 101
-        except InvalidStatus as refused:
-            answered = refused.response.status_code
-
-    assert answered == status
-
-
-def test_our_own_page_may_open_a_socket(net) -> None:
-    with connect(f"{net.gateway.ws_url}/ws/tts", origin=net.url) as socket:
-        socket.send("hello")
-        assert socket.recv(timeout=10) == "hello"
-
-
-def test_pages_that_may_call_are_told_so(net) -> None:
-    settings = GatewaySettings(
-        asr_url=net.asr_live.url, tts_url=net.tts_live.url, cors_origins=("https://mine.example",)
-    )
-    asking = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
-    with live_server(create_app(settings)) as live:
-        mine, other = (
-            httpx.options(f"{live.url}/api/tts", headers={"origin": origin, **asking})
-            for origin in ("https://mine.example", "https://elsewhere.example")
-        )
-
-    assert mine.headers["access-control-allow-origin"] == "https://mine.example"
-    assert "access-control-allow-origin" not in other.headers
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "there is no file"),
-        (b"keys: [{", "is no YAML"),
-        (b"[" * 20_000, "is no YAML"),
-        (b"keys: !!timestamp x", "is no YAML"),
-        (b"keys: !!int ''", "is no YAML"),
-        (b"[]", "all of it"),
-        (b"keys: [{name: a}]", "keys.0.hmac"),
-        (b"keys: [{name: 'a b', hmac: ''}]", "keys.0.name"),
-    ],
-)
-def test_a_bad_file_says_where(tmp_path, content, message) -> None:
-    with pytest.raises(KeysError, match=message):
-        read(tmp_path / "keys.yaml", content)
-
-
-def test_a_name_stands_there_once(tmp_path) -> None:
-    content = yaml.safe_dump({"keys": [entry(), entry(key="other")]}).encode()
-
-    with pytest.raises(KeysError, match="twice"):
-        read(tmp_path / "keys.yaml", content)
-
-
-@pytest.mark.parametrize("given", [{"keys_file": "nowhere.yaml", "key_secret": SECRET}, {"keys_file": "keys.yaml"}])
-def test_keys_that_cannot_be_had_stop_the_gateway(given) -> None:
-    with pytest.raises(SettingsError, match="keys_file"):
-        create_app(GatewaySettings(**given))
-
-
-def test_a_key_is_made_and_opens(capsys, file) -> None:
-    main("anna", SECRET)
-
-    made = capsys.readouterr()
-    key = made.err.split()[-1]
-    file.write_text("keys:\n" + made.out, encoding="utf-8")
-    assert KeyRing(file, SECRET).find(key) == KeyEntry(name="anna", hmac=digest_of(key, SECRET))
-    assert key not in made.out

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from speech_core.errors import RateLimited
-from speech_gateway.keys import KeyEntry
+from speech_core.errors import RateLimited, Unauthenticated
+from speech_gateway.keys import KeyEntry, KeyRing
 
 _MINUTE_SECONDS, _DAY_SECONDS = 60.0, 86_400.0
 _STREAM_WAIT_SECONDS = 1.0
@@ -47,6 +47,13 @@ class Bucket:
         self._level = size
         self._seen_seconds = clock()
 
+    def resize(self, size: float) -> None:
+        """Another *size* from now on, of which as much is used as of the one before."""
+        self._fill()
+        self._level += size - self._size
+        self._rate *= size / self._size
+        self._size = size
+
     def spend(self, amount: float) -> None:
         self._fill()
         self._level -= amount
@@ -63,15 +70,33 @@ class Bucket:
 
 
 class Usage:
-    """The account of one key; raises `RateLimited` for what is too much."""
+    """The account of one name; raises `RateLimited` for what is too much."""
 
     def __init__(self, entry: KeyEntry, metrics: "UsageMetrics", clock: Callable[[], float] = time.monotonic) -> None:
         self.entry = entry
         self._metrics = metrics
+        self._clock = clock
         self._streams = 0
-        self._requests = _bucket(entry.requests_per_minute, _MINUTE_SECONDS, clock)
-        self._audio = _bucket(entry.audio_seconds_per_day, _DAY_SECONDS, clock)
-        self._characters = _bucket(entry.characters_per_day, _DAY_SECONDS, clock)
+        self._requests = self._audio = self._characters = None
+        self._limit()
+
+    def adopt(self, entry: KeyEntry) -> None:
+        """What stands in the file now; what was used under other limits stays used."""
+        if entry != self.entry:
+            self.entry = entry
+            self._limit()
+
+    def _limit(self) -> None:
+        entry = self.entry
+        self._requests = self._resized(self._requests, entry.requests_per_minute, _MINUTE_SECONDS)
+        self._audio = self._resized(self._audio, entry.audio_seconds_per_day, _DAY_SECONDS)
+        self._characters = self._resized(self._characters, entry.characters_per_day, _DAY_SECONDS)
+
+    def _resized(self, bucket: Bucket | None, size: float | None, seconds: float) -> Bucket | None:
+        if bucket is None or size is None:
+            return None if size is None else Bucket(size, seconds, self._clock)
+        bucket.resize(size)
+        return bucket
 
     @contextmanager
     def request(self) -> Generator[None]:
@@ -114,6 +139,25 @@ class Usage:
                 raise RateLimited(f"this key has used its {what}", retry_after_seconds=wait_seconds)
 
 
+class KeyAccount:
+    """The account of the name that the key of *digest* belongs to, for as long as the key stands in the file."""
+
+    def __init__(self, usage: Usage, digest: str, keys: KeyRing) -> None:
+        self._usage = usage
+        self._digest = digest
+        self._keys = keys
+        self.heard = usage.heard
+        self.spoke = usage.spoke
+
+    def check(self) -> None:
+        """Raises `Unauthenticated` for a key that was taken back, and what the account raises."""
+        entry = self._keys.holder(self._digest)
+        if entry is None:
+            raise Unauthenticated("this key is no longer known", code="invalid_api_key")
+        self._usage.adopt(entry)
+        self._usage.check()
+
+
 class UsageMetrics:
     """What each key has used, by its name; the names are those of the file."""
 
@@ -136,7 +180,3 @@ class UsageMetrics:
 
         count()
         self._keys.set_function(count)
-
-
-def _bucket(size: float | None, seconds: float, clock: Callable[[], float]) -> Bucket | None:
-    return None if size is None else Bucket(size, seconds, clock)

@@ -1,7 +1,7 @@
 """Who may come in: keys, their limits, and where a browser's page is from; before a body is read. Pure ASGI."""
 
 from collections.abc import Collection, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -11,8 +11,8 @@ from speech_core.errors import PermissionDenied, SpeechError, Unauthenticated
 from speech_core.service.intake import refuse_socket
 from speech_core.service.metrics import Metrics
 from speech_core.service.refusal import refuse
-from speech_gateway.accounts import NoAccount, Usage, UsageMetrics
-from speech_gateway.keys import KeyEntry, KeyRing
+from speech_gateway.accounts import Account, KeyAccount, NoAccount, Usage, UsageMetrics
+from speech_gateway.keys import KeyRing
 
 # Probes, the page itself and its description; all that costs something is behind the door.
 OPEN_PATHS = frozenset({"/", "/health", "/docs", "/openapi.json"})
@@ -59,46 +59,43 @@ class Doorman:
             return
         try:
             self._check_origin(scope)
-            account = self._account(scope)
-            scope.setdefault("state", {})["account"] = account or NoAccount()
-            admitted = account.request() if account else nullcontext()
+            account, admitted = self._account(scope)
+            scope.setdefault("state", {})["account"] = account
             with admitted:
                 await self._app(scope, receive, send)
         except SpeechError as error:
             # Only what is raised here: what comes from inside is answered inside.
-            self._count(scope["path"], error)
+            self._count(scope, error)
             if scope["type"] == "websocket":
                 await receive()
                 await refuse_socket(error, scope, send)
             else:
                 await refuse(error, scope, receive, send)
 
-    def _count(self, path: str, error: SpeechError) -> None:
+    def _count(self, scope: Scope, error: SpeechError) -> None:
         self._metrics.refused(error.code)
-        if operation := self._operations.get(path):
+        if operation := self._operations.get(scope["path"]):
             with self._metrics.track(operation) as observation:
                 observation.failed(error)
 
-    def _account(self, scope: Scope) -> Usage | None:
+    def _account(self, scope: Scope) -> tuple[Account, AbstractContextManager[None]]:
+        """What a request is put down to, and the block in which it is inside."""
         if self._keys is None or self._is_open(scope["path"]) or scope.get("method") == "OPTIONS":
-            return None
+            return NoAccount(), nullcontext()
         key = _presented(scope)
         if key is None:
             raise Unauthenticated("send your key as `Authorization: Bearer KEY`", code="missing_api_key")
         entry = self._keys.find(key)
         if entry is None:
             raise Unauthenticated("this key is not known", code="invalid_api_key")
-        return self._of(entry)
+        usage = self._accounts.get(entry.name)
+        if usage is None:
+            usage = self._accounts[entry.name] = Usage(entry, self._usage)
+        usage.adopt(entry)
+        return KeyAccount(usage, entry.hmac, self._keys), usage.request()
 
     def _is_open(self, path: str) -> bool:
         return path in self._open_paths or path.startswith(_PAGE)
-
-    def _of(self, entry: KeyEntry) -> Usage:
-        """The account of the key's name; one whose limits have changed begins anew."""
-        account = self._accounts.get(entry.name)
-        if account is None or account.entry != entry:
-            account = self._accounts[entry.name] = Usage(entry, self._usage)
-        return account
 
     def _check_origin(self, scope: Scope) -> None:
         """A page of somebody else's must not open a socket with a browser's rights."""

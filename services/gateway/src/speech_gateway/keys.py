@@ -62,7 +62,10 @@ class KeyRing:
 
     def find(self, key: str) -> KeyEntry | None:
         """Whose key it is; takes as long for a wrong one as for any other."""
-        digest = digest_of(key, self._secret)
+        return self.holder(digest_of(key, self._secret))
+
+    def holder(self, digest: str) -> KeyEntry | None:
+        """Whose digest it is, as long as it stands in the file."""
         found = None
         for entry in self._entries:
             if hmac.compare_digest(entry.hmac, digest):

@@ -12,7 +12,15 @@ from starlette.websockets import WebSocketDisconnect
 
 from speech_core.contracts import tts_socket as wire
 from speech_core.contracts.errors import ErrorBody
-from speech_core.errors import Overloaded, RateLimited, SpeechError, Unavailable, envelope, retry_headers
+from speech_core.errors import (
+    Overloaded,
+    RateLimited,
+    SpeechError,
+    Unauthenticated,
+    Unavailable,
+    envelope,
+    retry_headers,
+)
 from speech_core.service.operations import Operation
 from speech_core.service.shell import Shell
 from speech_gateway.accounts import Account
@@ -101,6 +109,9 @@ class _Passage:
             except RateLimited as error:
                 _count(self._shell, error)
                 await self._here.send_text(_event_of(error))
+            except Unauthenticated as error:
+                await self._send_off(error, scope)
+                return
             except (aiohttp.ClientError, OSError):
                 return  # the other loop sees the end, and tells why
 
@@ -131,6 +142,13 @@ class _Passage:
         await self._shell.drain.wait_begun()
         if not self._speaking:
             await self._close(scope)
+
+    async def _send_off(self, error: Unauthenticated, scope: CancelScope) -> None:
+        """Who may no longer be here, whatever is in progress."""
+        _count(self._shell, error)
+        await self._here.send_text(_event_of(error))
+        await self._here.close(wire.CLOSE_NOT_ALLOWED, error.message)
+        scope.cancel()
 
     async def _close(self, scope: CancelScope) -> None:
         """With the code of the other end; a broken end is told as an error first."""
