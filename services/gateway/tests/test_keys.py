@@ -252,11 +252,16 @@ def test_usage_is_counted_by_the_name_of_the_key(net, file) -> None:
     with live_server(app) as live:
         post(live.url)
         post(live.url, key=None)
+        for sent in ({}, {"authorization": f"Bearer {KEY}"}):  # none of these is a request for speech
+            for path in ("/v1/models", "/api/stt/bytes", "/ws/tts"):
+                httpx.get(f"{live.url}{path}", headers=sent)
 
     sample = app.state.shell.metrics.registry.get_sample_value
-    assert sample("speech_key_requests_total", {"key": "anna"}) == 1
+    assert sample("speech_key_requests_total", {"key": "anna"}) == 4
     assert sample("speech_key_audio_seconds_total", {"key": "anna"}) == 1.5
-    assert sample("speech_refused_total", {"service": "gateway", "reason": "missing_api_key"}) == 1
+    assert sample("speech_refused_total", {"service": "gateway", "reason": "missing_api_key"}) == 4
     outcomes = {"service": "gateway", "operation": "stt"}
     assert sample("speech_requests_total", {**outcomes, "outcome": "client_error"}) == 1
     assert sample("speech_requests_total", {**outcomes, "outcome": "ok"}) == 1
+    sockets = {"service": "gateway", "operation": "tts_socket", "outcome": "client_error"}
+    assert sample("speech_requests_total", sockets) == 0

@@ -53,7 +53,7 @@ def create_app(settings: GatewaySettings | None = None, *, resolve: Resolve = re
         keys=keys,
         usage=UsageMetrics(shell.metrics.registry),
         metrics=shell.metrics,
-        operations={operation.path: operation.name for operation in operations},
+        operations={operation.path: operation for operation in operations},
         origins=settings.cors_origins,
         open_paths=OPEN_PATHS | LISTS if settings.open_lists else OPEN_PATHS,
     )

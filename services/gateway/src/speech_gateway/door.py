@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from speech_core.errors import PermissionDenied, SpeechError, Unauthenticated
 from speech_core.service.intake import refuse_socket
 from speech_core.service.metrics import Metrics
+from speech_core.service.operations import Operation
 from speech_core.service.refusal import refuse
 from speech_gateway.accounts import Account, KeyAccount, NoAccount, Usage, UsageMetrics
 from speech_gateway.keys import KeyRing
@@ -26,7 +27,7 @@ class Doorman:
     """
     Asks for a key wherever *keys* are given, and counts what it uses in `request.state.account`.
 
-    *operations* are the names, by path, of what is counted; *origins* are the pages, beside our own, whose scripts may
+    *operations* are what is counted, by path; *origins* are the pages, beside our own, whose scripts may
     open a socket.
     """
 
@@ -37,7 +38,7 @@ class Doorman:
         keys: KeyRing | None,
         usage: UsageMetrics,
         metrics: Metrics,
-        operations: Mapping[str, str],
+        operations: Mapping[str, Operation],
         origins: Collection[str] = (),
         open_paths: Collection[str] = OPEN_PATHS,
     ) -> None:
@@ -73,9 +74,11 @@ class Doorman:
                 await refuse(error, scope, receive, send)
 
     def _count(self, scope: Scope, error: SpeechError) -> None:
+        """As a request, where the same with a key would have been one."""
         self._metrics.refused(error.code)
-        if operation := self._operations.get(scope["path"]):
-            with self._metrics.track(operation) as observation:
+        operation = self._operations.get(scope["path"])
+        if operation and _is_of(operation, scope):
+            with self._metrics.track(operation.name) as observation:
                 observation.failed(error)
 
     def _account(self, scope: Scope) -> tuple[Account, AbstractContextManager[None]]:
@@ -105,6 +108,11 @@ class Doorman:
             return
         if _host_of(origin) != headers.get("host"):
             raise PermissionDenied(f"pages of {origin} may not open a socket here", code="origin_not_allowed")
+
+
+def _is_of(operation: Operation, scope: Scope) -> bool:
+    """Whether it is a request of that kind, and not another method at its path."""
+    return scope["type"] == "websocket" if operation.websocket else scope.get("method") == "POST"
 
 
 def _host_of(origin: str) -> str | None:
