@@ -38,6 +38,14 @@ def test_models_are_listed(client) -> None:
     assert {"whisper-1", "whisper-base", "tts-1", "piper", "espeak"} <= {model.id for model in client.models.list()}
 
 
+def test_a_model_is_retrieved(client) -> None:
+    for name in ("whisper-1", "gpt-4o-mini-transcribe", "tts-1", "piper"):
+        assert client.models.retrieve(name).id == name
+    with pytest.raises(openai.NotFoundError) as raised:
+        client.models.retrieve("gpt-5")
+    assert (raised.value.code, raised.value.param) == ("unknown_model", "model")
+
+
 def test_speech_is_created_and_streamed(client) -> None:
     whole = client.audio.speech.create(model="tts-1", voice="alloy", input="Good morning.", response_format="wav")
     with client.audio.speech.with_streaming_response.create(

@@ -109,7 +109,14 @@ def fake_tts() -> Fake:
     fake = Fake()
 
     voice = {"id": "piper/joe", "name": "joe", "language": "en-US", "engine": "piper"}
-    add_lists(fake, {"/v1/models": {"data": [{"id": "tts-1"}]}, "/v1/audio/voices": {"voices": [voice]}})
+    add_lists(
+        fake,
+        {
+            "/v1/models": {"data": [{"id": "tts-1"}]},
+            "/v1/models/tts-1": {"id": "tts-1"},
+            "/v1/audio/voices": {"voices": [voice]},
+        },
+    )
 
     @fake.app.post("/v1/audio/speech")
     @fake.app.post("/api/tts")

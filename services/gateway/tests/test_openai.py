@@ -40,9 +40,23 @@ def test_the_lists_are_those_of_both(net) -> None:
     assert [voice["id"] for voice in httpx.get(f"{net.url}/v1/audio/voices").json()["voices"]] == ["piper/joe"]
 
 
+def test_a_model_is_one_of_either(net) -> None:
+    found = httpx.get(f"{net.url}/v1/models/tts-1").json()
+
+    assert (found["id"], found["object"], found["owned_by"]) == ("tts-1", "model", "kubespeech")
+
+
+@pytest.mark.parametrize("name", ["gpt-5", "%2e%2e", "%2e", "a%3Fb", "%252e%252e"])
+def test_a_model_that_there_is_not_is_said_as_openai_says_it(net, name) -> None:
+    answer = httpx.get(f"{net.url}/v1/models/{name}")
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"], error["code"]) == (404, "invalid_request_error", "unknown_model")
+
+
 def test_a_list_that_cannot_be_had_is_an_error(net) -> None:
     net.tts.refusal = (503, {"error": {"message": "no", "type": "unavailable_error", "code": "draining"}})
 
-    answer = httpx.get(f"{net.url}/v1/models")
-
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "draining")
+    for path in ("/v1/models", "/v1/models/tts-1"):
+        answer = httpx.get(f"{net.url}{path}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "draining")

@@ -20,6 +20,12 @@ test("models are listed", async () => {
   assert.ok(ids.includes("whisper-1") && ids.includes("tts-1"), ids.join());
 });
 
+test("a model is retrieved", async () => {
+  for (const name of ["whisper-1", "gpt-4o-mini-transcribe", "tts-1", "piper"]) {
+    assert.equal((await client.models.retrieve(name)).id, name);
+  }
+});
+
 for (const [format, begins] of [["mp3", null], ["opus", "OggS"], ["aac", null], ["flac", "fLaC"], ["wav", "RIFF"]]) {
   test(`speech is made as ${format}`, async () => {
     const bytes = Buffer.from(await (await speech({ response_format: format })).arrayBuffer());
@@ -81,6 +87,7 @@ test("a clip is translated", async () => {
 for (const [what, ask, kind, code, param] of [
   ["no audio", async () => transcript({ file: await toFile(Buffer.from("no audio"), "a.wav") }),
     OpenAI.BadRequestError, "bad_audio", "file"],
+  ["a model that is not there", () => client.models.retrieve("gpt-5"), OpenAI.NotFoundError, "unknown_model", "model"],
   ["an unknown model", () => transcript({ model: "gpt-5" }), OpenAI.NotFoundError, "unknown_model", "model"],
   ["an unknown language", () => transcript({ language: "xx" }), OpenAI.BadRequestError, "unsupported_language", "language"],
   ["an unknown voice", () => speech({ voice: "nobody" }), OpenAI.BadRequestError, "unknown_voice", "voice"],

@@ -19,7 +19,7 @@ from speech_core.service.settings import SettingsError
 from speech_core.service.shell import Shell, shell_for
 from speech_gateway import description
 from speech_gateway.accounts import UsageMetrics
-from speech_gateway.door import LISTS, OPEN_PATHS, Doorman
+from speech_gateway.door import Doorman
 from speech_gateway.keys import KeyRing, KeysError
 from speech_gateway.routes import echo, lists, page, relay, socket
 from speech_gateway.settings import GatewaySettings
@@ -55,7 +55,7 @@ def create_app(settings: GatewaySettings | None = None, *, resolve: Resolve = re
         metrics=shell.metrics,
         operations={operation.path: operation for operation in operations},
         origins=settings.cors_origins,
-        open_paths=OPEN_PATHS | LISTS if settings.open_lists else OPEN_PATHS,
+        open_lists=settings.open_lists,
     )
     cors = Middleware(
         CORSMiddleware,

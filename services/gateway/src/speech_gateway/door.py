@@ -16,9 +16,10 @@ from speech_gateway.accounts import Account, KeyAccount, NoAccount, Usage, Usage
 from speech_gateway.keys import KeyRing
 
 # Probes, the page itself and its description; all that costs something is behind the door.
-OPEN_PATHS = frozenset({"/", "/health", "/docs", "/openapi.json"})
+_OPEN = frozenset({"/", "/health", "/docs", "/openapi.json"})
 _PAGE = "/playground/"
-LISTS = frozenset({"/v1/models", "/v1/audio/models", "/v1/audio/voices"})
+_LISTS = frozenset({"/v1/models", "/v1/audio/models", "/v1/audio/voices"})
+_MODEL = "/v1/models/"
 _REFUSALS = ("missing_api_key", "invalid_api_key", "too_many_requests", "too_many_streams", "origin_not_allowed")
 _SUBPROTOCOL = "bearer."
 
@@ -40,7 +41,7 @@ class Doorman:
         metrics: Metrics,
         operations: Mapping[str, Operation],
         origins: Collection[str] = (),
-        open_paths: Collection[str] = OPEN_PATHS,
+        open_lists: bool = False,
     ) -> None:
         self._app = app
         self._keys = keys
@@ -51,7 +52,7 @@ class Doorman:
         if keys is not None:
             usage.observe_keys(lambda: [entry.name for entry in keys.entries])
         self._origins = origins
-        self._open_paths = open_paths
+        self._open_lists = open_lists
         self._accounts: dict[str, Usage] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,7 +99,8 @@ class Doorman:
         return KeyAccount(usage, entry.hmac, self._keys), usage.request()
 
     def _is_open(self, path: str) -> bool:
-        return path in self._open_paths or path.startswith(_PAGE)
+        is_list = path in _LISTS or path.startswith(_MODEL)
+        return path in _OPEN or path.startswith(_PAGE) or (is_list and self._open_lists)
 
     def _check_origin(self, scope: Scope) -> None:
         """A page of somebody else's must not open a socket with a browser's rights."""

@@ -1,6 +1,5 @@
 """`POST /v1/audio/transcriptions` and `/v1/audio/translations`: OpenAI's API over the same pipeline."""
 
-from fnmatch import fnmatch
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -12,10 +11,10 @@ from speech_asr.languages import code_of
 from speech_asr.openai import TranscriptionForm, answer, read_form, stream
 from speech_asr.pipeline import Pipeline
 from speech_asr.render import audio_headers, stream_headers
+from speech_asr.routes.lists import check_model
 from speech_asr.settings import AsrSettings
 from speech_core.contracts.openapi import BINARY, EVENTS, described, schema
 from speech_core.contracts.transcription import MAX_FILE_BYTES, MAX_FORM_BYTES
-from speech_core.errors import NotFound
 from speech_core.service.operations import Operation
 from speech_core.service.streaming import EventStream, begun
 
@@ -77,11 +76,8 @@ async def _recognize(request: Request, task: TaskName) -> Response:
 
 
 def _recording(form: TranscriptionForm, task: TaskName, languages: frozenset[str], settings: AsrSettings) -> Recording:
-    names = (settings.model_name, *settings.model_aliases)
-    if form.model is not None and not any(fnmatch(form.model, name) for name in names):
-        raise NotFound(
-            f"there is no model `{form.model}`; there are {', '.join(names)}", code="unknown_model", param="model"
-        )
+    if form.model is not None:
+        check_model(form.model, settings)
     return Recording(
         Task(
             language=code_of(form.language, languages, param="language"),

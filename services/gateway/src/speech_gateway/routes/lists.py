@@ -1,10 +1,12 @@
 """What can be asked for: the lists of the services, as OpenAI's clients and Open WebUI read them."""
 
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Request
 
 from speech_core.contracts.models import ListedModel, ModelList, VoiceList
+from speech_core.errors import NotFound
 from speech_gateway.upstreams.service import Upstreams
 
 router = APIRouter(tags=["lists"])
@@ -14,6 +16,17 @@ router = APIRouter(tags=["lists"])
 async def list_models(request: Request) -> ModelList:
     """Those of recognition, then those of synthesis."""
     return ModelList(data=await _models(request.state.upstreams))
+
+
+@router.get("/v1/models/{model_id}")
+async def retrieve_model(request: Request, model_id: str) -> ListedModel:
+    """One of them, by any name that a request may give; 404 (`unknown_model`) for what is none."""
+    upstreams: Upstreams = request.state.upstreams
+    if model_id.strip("."):  # else it is a way to another path
+        for service in (upstreams.asr, upstreams.tts):
+            with suppress(NotFound):
+                return ListedModel.model_validate(await service.get(f"/v1/models/{model_id}"))
+    raise NotFound(f"there is no model `{model_id}`; see /v1/models", code="unknown_model", param="model")
 
 
 @router.get("/v1/audio/models")

@@ -13,13 +13,13 @@ from pydantic import BaseModel, ConfigDict
 from speech_core.codec.encode import encoder_for
 from speech_core.contracts.openapi import AUDIO, EVENTS, described, schema
 from speech_core.contracts.speech import MAX_JSON_BYTES, SpeechFormat, Speed
-from speech_core.errors import NotFound, SpeechError, UnsupportedMediaType
+from speech_core.errors import SpeechError, UnsupportedMediaType
 from speech_core.service.operations import Operation
 from speech_core.service.streaming import ClosingResponse, EventStream, begun
 from speech_tts.lines import only
 from speech_tts.pipeline import Pipeline, Speech
 from speech_tts.routes.body import content_type_of, read_as
-from speech_tts.settings import TtsSettings
+from speech_tts.routes.lists import engine_of
 
 OPERATION = Operation("speech", "/v1/audio/speech", MAX_JSON_BYTES, "input", "text_too_long")
 # OpenAI's pcm has this rate, and its clients rely on it.
@@ -68,7 +68,7 @@ async def create_speech(request: Request) -> Response:
     asked = await read_as(CreateSpeech, request, param="input")
     text = pipeline.check_text(asked.input, param="input")
     name = asked.voice.id if isinstance(asked.voice, NamedVoice) else asked.voice
-    engine = _engine_of(asked.model, pipeline, request.state.settings)
+    engine = engine_of(asked.model, pipeline, request.state.settings)
     speech = Speech(pipeline.voices.choose(name, asked.language, engine=engine), asked.speed)
     rate_hz = _PCM_RATE_HZ if asked.response_format == "pcm" else None
     encoder = encoder_for(asked.response_format, speech.voice.format, sample_rate_hz=rate_hz)
@@ -103,14 +103,3 @@ async def _blaming_input(sound: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
 
 def _event(kind: str, **content: object) -> tuple[str, str]:
     return kind, json.dumps({"type": kind, **content})
-
-
-def _engine_of(model: str | None, pipeline: Pipeline, settings: TtsSettings) -> str | None:
-    """The engine that *model* names, or none where it is one of OpenAI's names, which leave the choice open."""
-    engines = pipeline.voices.engines
-    if model is None or model in settings.model_aliases:
-        return None
-    if model in engines:
-        return model
-    known = ", ".join([*engines, *settings.model_aliases])
-    raise NotFound(f"there is no model `{model}`; there are {known}", code="unknown_model", param="model")
