@@ -78,7 +78,7 @@ class _Echo(Response):
         self._as_events = as_events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        voice = _Events(send) if self._as_events else _Audio(send)
+        voice = Events(send) if self._as_events else _Audio(send)
         body = self._request.stream() if has_body(self._request) else None
         try:
             await self._join.run(self._request, body, voice.hear, voice)
@@ -115,7 +115,7 @@ class _Audio(Speaker):
         await self._send({"type": "http.response.body", "body": b""})
 
 
-class _Events(Speaker):
+class Events(Speaker):
     """Events `transcript` and `audio`, then `done` or `error`."""
 
     def __init__(self, send: Send) -> None:
@@ -133,10 +133,16 @@ class _Events(Speaker):
     async def begin(self, content_type: str, transcript: str | None) -> None:
         headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
-        self._begun = True
-        for segment in self._early:
-            await self._event("transcript", segment.model_dump_json(exclude_none=True))
+        await self._catch_up()
         await self._event("start", json.dumps({"content_type": content_type}))
+        await self._catch_up()
+        self._begun = True
+
+    async def _catch_up(self) -> None:
+        """With what was heard before, and meanwhile, in its order."""
+        while self._early:
+            segment = self._early.pop(0)
+            await self._event("transcript", segment.model_dump_json(exclude_none=True))
 
     async def say(self, part: bytes) -> None:
         await self._event("audio", json.dumps({"audio": base64.b64encode(part).decode("ascii")}))
