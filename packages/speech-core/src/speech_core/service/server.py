@@ -18,6 +18,7 @@ from speech_core.service.memory import bound_allocator
 from speech_core.service.settings import ServiceSettings, SettingsError
 from speech_core.service.shell import Shell
 from speech_core.service.tracing import tracer_for
+from speech_core.service.ws_protocol import BoundedWebSocketProtocol
 
 S = TypeVar("S", bound=ServiceSettings)
 
@@ -36,7 +37,7 @@ def config(app: FastAPI, *, host: str, port: int) -> uvicorn.Config:
         host=host,
         port=port,
         http=BoundedHttpProtocol,
-        ws="websockets-sansio",
+        ws=BoundedWebSocketProtocol,
         ws_max_size=SOCKET_MESSAGE_BYTES,
         # Saves a sixth of the bytes of speech and costs a core for some hundred streams.
         ws_per_message_deflate=False,

@@ -1,0 +1,57 @@
+"""WebSocket as uvicorn speaks it, with bounds on what a caller makes it hold, and a line for what is no socket."""
+
+from typing import Any
+
+import structlog
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode, Frame
+from websockets.http11 import Request, Response
+
+from speech_core.service.request_id import REQUEST_ID_HEADER, request_id_of
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+# Of one message, which is 64 KiB at most: pieces that are empty would cost nothing of that.
+_MOST_FRAGMENTS = 1_024
+
+
+class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
+    """Answers no ping of a caller who does not read, and closes with 1009 on a message in thousands of pieces."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._accept = self.conn.accept
+        self.conn.accept = self._judged
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Who was cut off, for a ping that was not answered, has left: it is no mistake of the application's."""
+        await self.writable.wait()
+        if self.close_sent:
+            raise ClientDisconnected
+        await super().send(message)
+
+    def handle_ping(self) -> None:
+        pong = self.conn.data_to_send()
+        if self.writable.is_set():  # RFC 6455, 5.5.3: the last ping may stand for those before it
+            self.transport.write(b"".join(pong))
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) < _MOST_FRAGMENTS:
+            super().handle_cont(event)
+            return
+        self.conn.send_close(CloseCode.MESSAGE_TOO_BIG)
+        self.handle_parser_exception()
+
+    def _judged(self, request: Request) -> Response:
+        """The answer to an upgrade; one that is none never reaches the application, which writes the other lines."""
+        response = self._accept(request)
+        if response.status_code != 101:
+            request_id = request_id_of(next(iter(request.headers.get_all(REQUEST_ID_HEADER)), ""))
+            response.headers[REQUEST_ID_HEADER] = request_id
+            log.info(
+                "request", request_id=request_id, method="WEBSOCKET", path=request.path.partition("?")[0],
+                status=response.status_code, completed=True, outcome="client_error", code="bad_handshake",
+            )  # fmt: skip
+        return response
