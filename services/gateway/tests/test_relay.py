@@ -61,6 +61,16 @@ def test_events_pass_one_by_one(net) -> None:
     assert answer.headers["content-type"].startswith("text/event-stream")
 
 
+def test_a_caller_of_the_old_http_gets_the_sound_without_chunks(net) -> None:
+    with socket.create_connection(("127.0.0.1", net.gateway.port), timeout=20) as caller:
+        caller.sendall(b"POST /api/tts HTTP/1.0\r\ncontent-type: text/plain\r\ncontent-length: 7\r\n\r\none\ntwo")
+        head, _, body = b"".join(iter(lambda: caller.recv(65_536), b"")).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"transfer-encoding" not in head
+    assert body == b"HEAD<one><two>"
+
+
 def test_a_caller_who_leaves_is_seen_by_the_service(net) -> None:
     net.asr.script.insert(1, "GATE")
     headers = {"accept": "text/event-stream"}

@@ -92,6 +92,16 @@ def test_what_never_becomes_a_request_is_a_line_of_the_log(live, monkeypatch, re
     assert (b"\r\nx-request-id: mine\r\n" in answer) == (status is not None)
 
 
+def test_who_leaves_in_the_middle_of_a_head_is_a_line_of_the_log(live) -> None:
+    with capture_logs() as lines:
+        with socket.create_connection(("127.0.0.1", live.port), timeout=10) as client:
+            client.sendall(b"GET /health HTTP/1.1\r\nX-Request-Id: mine\r\nA: b\r\nB: ")
+        wait_until(lambda: lines)
+
+    (line,) = lines
+    assert (line["request_id"], line["outcome"]) == ("mine", "cancelled")
+
+
 def test_what_follows_a_request_has_an_id_of_its_own(live) -> None:
     with socket.create_connection(("127.0.0.1", live.port), timeout=10) as client, capture_logs() as lines:
         client.sendall(b"GET /nowhere HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine\r\n\r\n")

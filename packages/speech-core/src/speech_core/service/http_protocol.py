@@ -52,6 +52,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
+        if self._in_head and self._begun_seconds is not None:
+            self._log(self._request_id(), None, outcome="cancelled")
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -116,7 +118,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._begun_seconds is not None:
-            self._log(self._request_id(), None, "head_timeout")
+            self._log(self._request_id(), None, outcome="client_error", code="head_timeout")
         self.transport.close()
 
     def _refuse(self, status: int, code: str) -> None:
@@ -127,7 +129,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             head = (f"HTTP/1.1 {status} {_REASONS[status]}", f"{REQUEST_ID_HEADER}: {request_id}", "connection: close")
             self.transport.write("\r\n".join((*head, "content-length: 0", "", "")).encode("ascii"))
         self.transport.close()
-        self._log(request_id, status, code)
+        self._log(request_id, status, outcome="client_error", code=code)
 
     def _request_id(self) -> str:
         """The caller's, where it had come by then."""
@@ -135,9 +137,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         given = next((value for name, value in headers if name == REQUEST_ID_HEADER.encode()), b"")
         return request_id_of(given.decode("latin-1"))
 
-    def _log(self, request_id: str, status: int | None, code: str) -> None:
-        seconds = self.loop.time() - self._begun_seconds if self._begun_seconds is not None else 0.0
-        log.info(
-            "request", request_id=request_id, status=status, completed=False, seconds=round(seconds, 4),
-            outcome="client_error", code=code,
-        )  # fmt: skip
+    def _log(self, request_id: str, status: int | None, **told: str) -> None:
+        """Once."""
+        begun_seconds = self.loop.time() if self._begun_seconds is None else self._begun_seconds
+        seconds, self._begun_seconds = round(self.loop.time() - begun_seconds, 4), None
+        log.info("request", request_id=request_id, status=status, completed=False, seconds=seconds, **told)
