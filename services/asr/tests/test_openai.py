@@ -27,7 +27,11 @@ def test_json_is_the_text_and_what_it_cost(live, speech) -> None:
     answer = post(live, speech, model="whisper-1")
 
     assert answer.headers["content-type"] == "application/json"
-    assert answer.json() == {"text": "one two", "usage": {"type": "duration", "seconds": 1}}
+    assert answer.json() == {
+        "text": "one two",
+        "languages": [{"code": "en"}],
+        "usage": {"type": "duration", "seconds": 1},
+    }
     assert answer.headers["x-audio-seconds"] == "1.000"
     assert answer.headers["x-audio-coverage"] == "transcribed=1.000; silent=0.000; failed=0.000"
 
@@ -95,6 +99,13 @@ def test_a_language_is_named_as_people_name_it(serve, engine, speech, language) 
     assert engine.tasks[0].language == "ru"
 
 
+@pytest.mark.parametrize(("languages", "known"), [(["ru"], "ru"), (["ru", "en"], None), ([], None)])
+def test_one_possible_language_is_the_language(serve, engine, speech, languages, known) -> None:
+    post(serve(engine), speech, **{"model": "gpt-transcribe", "languages[]": languages})
+
+    assert engine.tasks[0].language == known
+
+
 def test_fields_may_come_before_or_after_the_file_and_unknown_ones_are_ignored(live, speech) -> None:
     head = b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
     file = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + speech + b"\r\n"
@@ -114,6 +125,7 @@ def test_fields_may_come_before_or_after_the_file_and_unknown_ones_are_ignored(l
     [
         ({"model": "gpt-9"}, 404, "unknown_model", "model"),
         ({"language": "xx"}, 400, "unsupported_language", "language"),
+        ({"languages[]": "xx"}, 400, "unsupported_language", "languages"),
         ({"temperature": "2"}, 400, "invalid_request", "temperature"),
         ({"response_format": "pdf"}, 400, "invalid_request", "response_format"),
         ({"timestamp_granularities[]": "letter"}, 400, "invalid_request", "timestamp_granularities"),

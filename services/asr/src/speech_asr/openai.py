@@ -18,7 +18,7 @@ ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json", "diarized
 # What can be said piece by piece.
 _STREAMED = ("json", "text", "diarized_json")
 _CONTROL = "<|"
-_LISTS = frozenset({"timestamp_granularities"})
+_LISTS = frozenset({"timestamp_granularities", "languages"})
 # Positions of Whisper's encoder: what a second of audio costs the model.
 _AUDIO_TOKENS_PER_SECOND = 50
 
@@ -30,6 +30,7 @@ class TranscriptionForm(BaseModel):
 
     model: str | None = None
     language: str | None = None
+    languages: list[str] = []
     prompt: str | None = None
     response_format: ResponseFormat = "json"
     temperature: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -63,6 +64,11 @@ def read_form(fields: dict[str, list[str]]) -> TranscriptionForm:
     return form
 
 
+def language_of(form: TranscriptionForm) -> str | None:
+    """What is told of the language: one of several possible ones has to be detected."""
+    return form.language or (form.languages[0] if len(form.languages) == 1 else None)
+
+
 def answer(whole: Whole, form: TranscriptionForm, *, task: Literal["transcribe", "translate"]) -> tuple[str, str]:
     """Content type and body."""
     match form.response_format:
@@ -73,12 +79,17 @@ def answer(whole: Whole, form: TranscriptionForm, *, task: Literal["transcribe",
         case "vtt":
             return "text/vtt; charset=utf-8", captions.vtt(whole.segments)
         case "json":
-            body = {"text": joined(whole.segments), "usage": _duration(whole)}
+            body = {"text": joined(whole.segments), **_languages(whole, task), "usage": _duration(whole)}
         case "verbose_json":
             body = _verbose(whole, form, task)
         case "diarized_json":
             body = _diarized(whole, task)
     return "application/json", json.dumps(body, ensure_ascii=False)
+
+
+def _languages(whole: Whole, task: str) -> dict[str, Any]:
+    """As `gpt-transcribe` tells them; a translation has none."""
+    return {"languages": [{"code": whole.language}]} if whole.language and task == "transcribe" else {}
 
 
 def _duration(whole: Whole) -> dict[str, Any]:
