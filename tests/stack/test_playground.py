@@ -82,6 +82,7 @@ def is_drawn(page, canvas: str) -> bool:
 
 def test_text_is_spoken_and_can_be_kept(page) -> None:
     page.wait_for_selector("#voice option", state="attached")
+    assert page.is_hidden("#speak-download")
     page.fill("#text", "Good morning. This is a test.")
     page.click("#speak-start")
 
@@ -97,6 +98,7 @@ def test_text_is_spoken_and_can_be_kept(page) -> None:
 
 def test_a_recording_becomes_segments_and_captions(page, clip) -> None:
     page.click("#tab-transcribe")
+    assert page.is_hidden("#captions")
     page.set_input_files("#file", {"name": "clip.flac", "mimeType": "audio/flac", "buffer": clip})
 
     figures = text_of(page, "#transcribe-figures", holds="failed")
@@ -123,6 +125,18 @@ def test_what_is_said_to_the_microphone_comes_back(page) -> None:
     assert is_drawn(page, "#echo-wave")
 
 
+def test_an_echo_ends_the_one_before_it(page, clip) -> None:
+    page.click("#tab-echo")
+    recording = {"name": "clip.flac", "mimeType": "audio/flac", "buffer": clip}
+    page.set_input_files("#echo-file", recording)
+    page.set_input_files("#echo-file", recording)
+
+    text_of(page, "#echo-figures", holds="first audio after")
+
+    assert page.text_content("#echo-text").count("predecessors") == 1
+    assert page.text_content("#echo-error") == ""
+
+
 def test_a_file_that_is_no_recording_is_said_plainly(page) -> None:
     page.click("#tab-transcribe")
     page.set_input_files("#file", {"name": "a.wav", "mimeType": "audio/wav", "buffer": b"this is no audio"})
@@ -138,6 +152,10 @@ def test_the_keyboard_reaches_everything(page) -> None:
     page.keyboard.press("ArrowRight")
     assert page.is_visible("#echo")
     page.keyboard.press("ArrowRight")
+    assert page.is_visible("#speak")
+    page.keyboard.press("End")
+    assert page.is_visible("#echo")
+    page.keyboard.press("Home")
     assert page.is_visible("#speak")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "text"
@@ -184,6 +202,8 @@ def test_where_keys_are_on_the_page_asks_for_one(browser, start_fakes, tmp_path)
         page = context.new_page()
         page.set_default_timeout(_WAIT_MILLISECONDS)
         page.goto(stack.url)
+        page.click("#speak-start")
+        text_of(page, "#speak-error", holds="wants a key")
         page.fill("#key", "wrong")
         page.keyboard.press("Tab")
         text_of(page, "#speak-error", holds="not known")
@@ -193,6 +213,21 @@ def test_where_keys_are_on_the_page_asks_for_one(browser, start_fakes, tmp_path)
         page.click("#speak-start")
 
         assert "s of speech" in text_of(page, "#speak-figures", holds="First audio after")
+
+
+def test_a_service_that_is_away_is_said_plainly(browser, start_fakes) -> None:
+    stack = start_fakes(TTS_OTHER_ENGINES="[]")
+    stack.tts.kill()
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.set_default_timeout(_WAIT_MILLISECONDS)
+        page.goto(stack.url)
+        text_of(page, "#speak-error", holds="tts cannot be reached")
+        page.fill("#text", "One.")
+        page.click("#speak-start")
+
+        page.wait_for_function("() => !document.querySelector('#speak-start').disabled")
+        assert "tts cannot be reached" in text_of(page, "#speak-error", holds="tts")
 
 
 def digest(key: str, secret: str) -> str:

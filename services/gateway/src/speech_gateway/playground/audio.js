@@ -7,7 +7,7 @@ export class Player {
     this.parts = [];
     this.due = 0;
     this.playing = 0;
-    this.complete = false;
+    this.complete = this.ended = false;
     this.onEnd = onEnd;
   }
 
@@ -33,7 +33,8 @@ export class Player {
   get seconds() { return this.parts.reduce((sum, part) => sum + part.length, 0) / this.rate; }
 
   #settle() {
-    if (!this.complete || this.playing > 0 || this.context.state === "closed") return;
+    if (!this.complete || this.playing > 0 || this.ended) return;
+    this.ended = true;
     this.context.close();
     this.onEnd?.();
   }
@@ -87,11 +88,12 @@ export function wav(parts, rate) {
 }
 
 // A button that records while it is pressed in; *onSamples* sees the microphone, *onDone* gets a Blob.
-export function recorder(button, { onSamples, onDone, onError }) {
+export function recorder(button, { onStart, onSamples, onDone, onError }) {
   let stop = null;
   button.addEventListener("click", async () => {
     if (stop) { stop(); return; }
     button.disabled = true;
+    onStart?.();
     try {
       const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
       stop = record(stream, onSamples, (blob) => { stop = null; button.textContent = "Record"; button.classList.remove("live"); onDone(blob); });

@@ -1,3 +1,3 @@
 // The interface, drawn by Swagger UI out of our own OpenAPI.
 
-SwaggerUIBundle({ url: "/openapi.json", dom_id: "#interface", deepLinking: true, validatorUrl: null });
+SwaggerUIBundle({ url: "openapi.json", dom_id: "#interface", deepLinking: true, validatorUrl: null });

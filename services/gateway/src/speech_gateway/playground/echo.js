@@ -8,16 +8,28 @@ const [file, said, figures, error] = ["echo-file", "echo-text", "echo-figures", 
 const wave = new Waveform(find("echo-wave"));
 const show = (failed) => { error.textContent = failed.message; };
 
-recorder(find("echo-record"), { onSamples: (samples, rate) => wave.add(samples, rate), onDone: echo, onError: show });
-file.addEventListener("change", () => { if (file.files[0]) echo(file.files[0]); });
+let ending = () => {};
 
-async function echo(recording) {
+recorder(find("echo-record"), {
+  onStart: begin, onSamples: (samples, rate) => wave.add(samples, rate), onDone: echo, onError: show,
+});
+file.addEventListener("change", () => { if (file.files[0]) echo(file.files[0]); file.value = ""; });
+
+// One echo at a time: what is still being said of the one before ends.
+function begin() {
+  ending();
   said.textContent = figures.textContent = error.textContent = "";
   wave.clear();
+}
+
+async function echo(recording) {
+  begin();
+  const abort = new AbortController();
   const started = performance.now();
   let player = null, first = null, odd = new Uint8Array();
+  ending = () => { abort.abort(); player?.stop(); };
   try {
-    const options = { method: "POST", body: recording, headers: { accept: "text/event-stream" } };
+    const options = { method: "POST", body: recording, headers: { accept: "text/event-stream" }, signal: abort.signal };
     for await (const [name, told] of events(await call("api/echo-bytes?format=pcm", options))) {
       if (name === "transcript") said.textContent += `${told.text} `;
       if (name === "start") player = new Player(Number(/rate=(\d+)/.exec(told.content_type)[1]));
@@ -34,6 +46,6 @@ async function echo(recording) {
     figures.textContent = `Heard and answered: first audio after ${Math.round(first)} ms, ${player.seconds.toFixed(2)} s of speech.`;
   } catch (failed) {
     player?.stop();
-    show(failed);
+    if (failed.name !== "AbortError") show(failed);
   }
 }

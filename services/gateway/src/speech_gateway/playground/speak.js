@@ -1,6 +1,6 @@
 // Text to speech over the socket: heard as it is made.
 
-import { call, socket } from "./api.js";
+import { call, socket, whyNoSocket } from "./api.js";
 import { Player, Waveform, wav } from "./audio.js";
 
 const find = (id) => document.querySelector(`#${id}`);
@@ -64,11 +64,11 @@ function speak() {
       line.close();
     }
   };
-  line.onclose = () => {
+  line.onclose = async () => {
     if (over) return;
-    error.textContent = opened ? "The gateway ended the connection; try again." : "The gateway refused the socket; is the key right?";
     player?.stop();
     idle();
+    error.textContent = opened ? "The gateway ended the connection; try again." : await whyNoSocket();
   };
 }
 

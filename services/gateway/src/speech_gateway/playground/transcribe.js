@@ -10,11 +10,13 @@ const [drop, file, player, progress, list, captions, figures, error] = [
 let segments = [];
 let abort = new AbortController();
 
-file.addEventListener("change", () => { if (file.files[0]) transcribe(file.files[0]); });
+file.addEventListener("change", () => { if (file.files[0]) transcribe(file.files[0]); file.value = ""; });
 for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
 for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
 drop.addEventListener("drop", (event) => { event.preventDefault(); if (event.dataTransfer.files[0]) transcribe(event.dataTransfer.files[0]); });
-recorder(find("record"), { onDone: transcribe, onError: (failed) => { error.textContent = failed.message; } });
+recorder(find("record"), {
+  onStart: () => { error.textContent = ""; }, onDone: transcribe, onError: (failed) => { error.textContent = failed.message; },
+});
 player.addEventListener("timeupdate", light);
 
 async function transcribe(recording) {
