@@ -1,4 +1,4 @@
-"""The examples of docs/clients.md, run as they stand there."""
+"""The examples of the documents for callers, run as they stand there."""
 
 import re
 import subprocess
@@ -12,17 +12,20 @@ from speech_core.testing.needed import program
 
 pytestmark = pytest.mark.timeout(240)
 
-_CLIENTS = Path(__file__).parents[2] / "docs/clients.md"
+_FOLDER = Path(__file__).parents[2] / "docs"
+_PAGES = ("clients.md", "gateway.md")
+_LANGUAGES = ("sh", "python", "js")
 _EXAMPLE_SECONDS = 120
 
 
 def examples() -> Iterator["pytest.param"]:
     """Each block of code, by its language and the heading above it."""
     heading = ""
-    for part in re.finditer(r"^## ([^\n]+)$|^```(\w+)\n(.*?)^```$", _CLIENTS.read_text(encoding="utf-8"), re.M | re.S):
+    text = "".join((_FOLDER / page).read_text(encoding="utf-8") for page in _PAGES)
+    for part in re.finditer(r"^## ([^\n]+)$|^```(\w+)\n(.*?)^```$", text, re.M | re.S):
         if part[1]:
             heading = part[1]
-        else:
+        elif part[2] in _LANGUAGES:
             yield pytest.param(part[2], part[3], id=f"{heading}: {part[2]}")
 
 
@@ -54,3 +57,5 @@ def test_an_example_runs(stack, tmp_path, language, code) -> None:
 
     if "quick brown fox" in code:
         assert "fox" in told.lower() or "s, the first of it" in told
+    if "Good morning" in code:
+        assert "morning" in told.lower()
