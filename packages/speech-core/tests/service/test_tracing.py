@@ -41,7 +41,7 @@ class Exporter(SpanExporter):
 
 
 def recording(exporter: Exporter) -> Tracer:
-    queue = otlp._Queue(exporter)
+    queue = otlp._Queue(exporter, otlp._Answers())
     provider = TracerProvider(resource=Resource({}), shutdown_on_exit=False)
     provider.add_span_processor(queue)
     return otlp._OtlpTracer(provider, queue)
@@ -92,6 +92,10 @@ def test_without_an_endpoint_nothing_of_the_sdk_is_imported() -> None:
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", "http://HOST:PORT"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "grpc or http/protobuf"),
         ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "9999", "max_export_batch_size"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "soon", "OTEL_BSP_SCHEDULE_DELAY: a whole number above 0, got 'soon'"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "-1", "OTEL_BSP_MAX_QUEUE_SIZE"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "ten", "ten"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"),
     ],
 )
 def test_what_cannot_be_meant_is_a_setting_at_fault(monkeypatch, name, value, says) -> None:

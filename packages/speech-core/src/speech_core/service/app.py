@@ -10,6 +10,7 @@ from anyio import to_thread
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
@@ -28,6 +29,14 @@ from speech_core.service.shell import Shell
 Resources = Callable[[Shell], AbstractAsyncContextManager[Mapping[str, Any]]]
 
 _HEARTBEAT_SECONDS = 1.0
+# FastAPI's own would be a second one beside ours.
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 
 def build(
@@ -64,6 +73,7 @@ def build(
         responses=ERRORS,
         docs_url=None,
         redoc_url=None,
+        telemetry=_NO_TELEMETRY,
     )
     app.state.shell = shell
     # The last one added is the outermost.

@@ -107,8 +107,8 @@ class _Request:
         headers = MutableHeaders(scope=message)
         headers[REQUEST_ID_HEADER] = self._request_id
         headers["x-content-type-options"] = "nosniff"
-        if span.is_recorded and (traceparent := span.headers().get(TRACEPARENT)):
-            headers[TRACEPARENT] = traceparent
+        if span.is_recorded and span.traceparent:
+            headers[TRACEPARENT] = span.traceparent
         if message["type"] != "http.response.start":
             span.end()
 

@@ -1,20 +1,24 @@
 """Traces by OpenTelemetry's SDK, over OTLP; imported only when they are wanted. The SDK reads its own variables."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
 from threading import Lock, Thread
 
+from google.protobuf.message import DecodeError
 from opentelemetry import propagate, trace
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from speech_core.service.settings import OtlpProtocol, SettingsError
-from speech_core.service.tracing import Attributes, Kind, Span, Tracer
+from speech_core.service.settings import OtlpProtocol, SettingsError, span_batches
+from speech_core.service.tracing import TRACEPARENT, Attributes, Kind, Span, Tracer, is_usable
 
+_W3C = TraceContextTextMapPropagator()
 _KINDS = {"internal": SpanKind.INTERNAL, "client": SpanKind.CLIENT, "server": SpanKind.SERVER}
-# The SDK's own default, in spans: some seconds of a busy service.
-_QUEUE_SPANS = 2048
 # Whoever ends a service must not wait for a collector that is away.
 _CLOSE_SECONDS = 3.0
 
@@ -91,8 +95,26 @@ class _RecordedSpan(Span):
         return carrier
 
     @property
+    def traceparent(self) -> str:
+        return f"00-{self.trace_id}-{self.span_id}-{self.context.trace_flags:02x}"
+
+    @property
     def exemplar(self) -> dict[str, str] | None:
         return {"trace_id": self.trace_id, "span_id": self.span_id} if self.is_recorded else None
+
+
+class _Answers:
+    """What a collector says of a delivery that it has taken: how many of the spans it has rejected."""
+
+    def __init__(self) -> None:
+        self.rejected = 0
+
+    def heed(self, answer: ExportTraceServiceResponse) -> None:
+        self.rejected += answer.partial_success.rejected_spans
+
+    def heed_bytes(self, answer: bytes) -> None:
+        with suppress(DecodeError):  # some collectors answer in words of their own
+            self.heed(ExportTraceServiceResponse.FromString(answer))
 
 
 class _Delivery(SpanExporter):
@@ -123,20 +145,29 @@ class _Delivery(SpanExporter):
 class _Queue(SpanProcessor):
     """The SDK's batches behind a bound of our own: what is above it is dropped here, and counted."""
 
-    def __init__(self, exporter: SpanExporter) -> None:
+    def __init__(self, exporter: SpanExporter, answers: _Answers) -> None:
+        bounds = span_batches()
+        self._most = bounds["OTEL_BSP_MAX_QUEUE_SIZE"]
+        self._answers = answers
         self._delivery = _Delivery(exporter)
-        self._batches = BatchSpanProcessor(self._delivery, max_queue_size=_QUEUE_SPANS)
+        self._batches = BatchSpanProcessor(
+            self._delivery,
+            self._most,
+            bounds["OTEL_BSP_SCHEDULE_DELAY"],
+            bounds["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"],
+            bounds["OTEL_BSP_EXPORT_TIMEOUT"],
+        )
         self._lock = Lock()
         self._accepted = 0
         self._overflowed = 0
 
     @property
     def dropped(self) -> int:
-        return self._overflowed + self._delivery.failed
+        return self._overflowed + self._delivery.failed + self._answers.rejected
 
     def on_end(self, span: ReadableSpan) -> None:
         with self._lock:
-            full = self._accepted - self._delivery.taken >= _QUEUE_SPANS
+            full = self._accepted - self._delivery.taken >= self._most
             self._accepted += not full
             self._overflowed += full
         if not full:
@@ -162,8 +193,16 @@ class _OtlpTracer(Tracer):
     def dropped(self) -> int:
         return self._queue.dropped
 
-    def begin(self, name: str, carrier: Mapping[str, str], attributes: Attributes | None = None) -> Span:
-        context = propagate.extract(carrier)
+    def begin(
+        self,
+        name: str,
+        carrier: Mapping[str, str],
+        attributes: Attributes | None = None,
+        *,
+        traceparent: str | None = None,
+    ) -> Span:
+        """The carrier is read as the variables say; *traceparent* is W3C's whatever they say."""
+        context = _W3C.extract({TRACEPARENT: traceparent}) if is_usable(traceparent) else propagate.extract(carrier)
         return _RecordedSpan(self._tracer, self._tracer.start_span(name, context, SpanKind.SERVER, attributes))
 
     def close(self) -> None:
@@ -171,24 +210,34 @@ class _OtlpTracer(Tracer):
 
 
 def tracer_for(service: str, version: str, protocol: OtlpProtocol) -> Tracer:
-    """Raises `SettingsError` for what the exporter does not understand."""
+    """Raises `SettingsError` for what the SDK and its exporter do not understand."""
+    answers = _Answers()
     try:
-        queue = _Queue(_exporter(protocol))
+        queue = _Queue(_exporter(protocol, answers), answers)
+        provider = TracerProvider(resource=_resource(service, version), shutdown_on_exit=False)
     except ValueError as error:
-        raise SettingsError(f"OTEL_EXPORTER_OTLP_*: {error}") from None
-    resource = Resource({"service.version": version}).merge(Resource.create())
-    if str(resource.attributes["service.name"]).startswith("unknown_service"):
-        resource = resource.merge(Resource({"service.name": f"speech-{service}"}))
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        raise SettingsError(f"OTEL_*: {error}") from None
     provider.add_span_processor(queue)
     return _OtlpTracer(provider, queue)
 
 
-def _exporter(protocol: OtlpProtocol) -> SpanExporter:
+def _resource(service: str, version: str) -> Resource:
+    resource = Resource({"service.version": version}).merge(Resource.create())
+    if str(resource.attributes["service.name"]).startswith("unknown_service"):
+        resource = resource.merge(Resource({"service.name": f"speech-{service}"}))
+    return resource
+
+
+def _exporter(protocol: OtlpProtocol, answers: _Answers) -> SpanExporter:
     if protocol == "grpc":
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
+        return import_module("speech_core.service.otlp_grpc").exporter(answers.heed)
+    import requests
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-        return Grpc()
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
+    def heed(answer: requests.Response, *_: object, **__: object) -> None:
+        if answer.ok:
+            answers.heed_bytes(answer.content)
 
-    return Http()
+    session = requests.Session()
+    session.hooks["response"].append(heed)
+    return OTLPSpanExporter(session=session)

@@ -23,6 +23,14 @@ _OTEL = (
     "OTEL_SDK_DISABLED",
 )
 
+# Of the SDK, which puts a traceback into the log for what is no number, and goes on without it.
+_OTEL_BSP = {
+    "OTEL_BSP_MAX_QUEUE_SIZE": 2048,
+    "OTEL_BSP_SCHEDULE_DELAY": 5000,
+    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": 512,
+    "OTEL_BSP_EXPORT_TIMEOUT": 30_000,
+}
+
 
 class SettingsError(Exception):
     """The settings cannot be used; the message is one line that names the setting at fault."""
@@ -115,6 +123,17 @@ def otlp_protocol() -> OtlpProtocol | None:
     if protocol not in ("grpc", "http/protobuf"):
         raise SettingsError(f"OTEL_EXPORTER_OTLP_PROTOCOL: grpc or http/protobuf, got {protocol!r}")
     return protocol
+
+
+def span_batches() -> dict[str, int]:
+    """How spans wait and leave, by OpenTelemetry's own variables (with its defaults). Raises `SettingsError`."""
+    found: dict[str, int] = {}
+    for name, default in _OTEL_BSP.items():
+        given = os.environ.get(name, "").strip() or str(default)  # noqa: TID251 - the one place
+        if not given.isdecimal() or int(given) == 0:
+            raise SettingsError(f"{name}: a whole number above 0, got {given!r}")
+        found[name] = int(given)
+    return found
 
 
 def _refuse_unknown_variables(kind: type[ServiceSettings]) -> None:

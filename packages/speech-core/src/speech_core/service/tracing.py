@@ -54,8 +54,13 @@ class Span:
         """It ends now; a second end is none."""
 
     def headers(self) -> dict[str, str]:
-        """What tells another service that its work belongs to this span."""
+        """What tells another service that its work belongs to this span, in the headers that the variables name."""
         return {}
+
+    @property
+    def traceparent(self) -> str | None:
+        """The same in W3C's form, for messages and answers; None when nobody would know it."""
+        return None
 
     @property
     def exemplar(self) -> dict[str, str] | None:
@@ -88,6 +93,15 @@ class _Passed(Span):
     def headers(self) -> dict[str, str]:
         return {TRACEPARENT: self._traceparent}
 
+    @property
+    def traceparent(self) -> str | None:
+        return self._traceparent
+
+
+def is_usable(traceparent: str | None) -> bool:
+    """Whether it names a trace."""
+    return traceparent is not None and _TRACEPARENT.fullmatch(traceparent) is not None
+
 
 class Tracer:
     """Begins traces; this one records none."""
@@ -97,11 +111,19 @@ class Tracer:
         """Spans that were not delivered."""
         return 0
 
-    def begin(self, name: str, carrier: Mapping[str, str], attributes: Attributes | None = None) -> Span:
-        """The span of a request whose headers are *carrier* (lower case): a child of what they name."""
-        given = carrier.get(TRACEPARENT, "")
-        match = _TRACEPARENT.fullmatch(given)
-        return _Passed(given, match[1]) if match else NO_SPAN
+    def begin(
+        self,
+        name: str,
+        carrier: Mapping[str, str],
+        attributes: Attributes | None = None,
+        *,
+        traceparent: str | None = None,
+    ) -> Span:
+        """The span of a request: a child of what *traceparent* names, if it is usable, else of what *carrier* does."""
+        for given in (traceparent, carrier.get(TRACEPARENT)):
+            if match := _TRACEPARENT.fullmatch(given or ""):
+                return _Passed(match[0], match[1])
+        return NO_SPAN
 
     def close(self) -> None:
         """Deliver what waits, within bounds."""
