@@ -1,44 +1,20 @@
 """Every request is counted once, by what became of it, on the gateway and on the service; and so is every second."""
 
 import contextlib
-import io
 import json
 import socket
-import wave
-from collections import Counter
 from collections.abc import Callable, Generator
 from typing import Any
 
 import httpx
 import pytest
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 
 from speech_core.testing.waiting import wait_until
 
+from .counted import RATE_HZ, ended, outcomes, tone
+
 pytestmark = pytest.mark.timeout(180)
-
-RATE_HZ = 16_000
-Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
-
-
-def outcomes(process: Any) -> Counter[tuple[str, str]]:
-    """Requests by operation and outcome; what did not happen is left out."""
-    counted: Counter[tuple[str, str]] = Counter()
-    for (name, labels), value in process.series().items():
-        if name == "speech_requests_total" and value:
-            counted[dict(labels)["operation"], dict(labels)["outcome"]] = int(value)
-    return counted
-
-
-def tone(seconds: float) -> bytes:
-    """A file of that length with something in it."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(RATE_HZ)
-        out.writeframes(b"\x00\x10\x00\xf0" * int(seconds * RATE_HZ / 2))
-    return file.getvalue()
 
 
 def speak(stack: Any, text: str, **more: object) -> httpx.Response:
@@ -66,16 +42,6 @@ def talk(stack: Any, *messages: dict[str, object], events: int) -> list[dict[str
         for message in messages:
             line.send(json.dumps(message))
         return ended(line, events)
-
-
-def ended(line: Any, events: int) -> list[dict[str, Any]]:
-    """The next *events* that end an utterance."""
-    told: list[dict[str, Any]] = []
-    while len(told) < events:
-        message = line.recv(timeout=20)
-        if isinstance(message, str) and (event := json.loads(message))["type"] in ("end", "error"):
-            told.append(event)
-    return told
 
 
 def test_every_request_has_one_outcome_on_the_gateway_and_on_the_service(start_fakes: Callable[..., Any]) -> None:
@@ -145,53 +111,3 @@ def test_seconds_of_sound_are_those_that_were_sent_and_received(start_fakes: Cal
 
     assert stack.tts.counted("speech_audio_seconds_total", direction="out") == pytest.approx(received_seconds, abs=1e-6)
     assert stack.asr.counted("speech_audio_seconds_total", direction="in") == pytest.approx(sent_seconds, abs=1e-6)
-
-
-def begin(line: ClientConnection) -> None:
-    """An utterance that is still being written, and has started."""
-    line.send(json.dumps({"type": "append", "text": "It goes on. And "}))
-    assert json.loads(line.recv(timeout=20))["type"] == "ready"
-    assert json.loads(line.recv(timeout=20))["type"] == "start"
-
-
-def test_an_utterance_whose_caller_leaves_is_cancelled_on_both(start_fakes: Callable[..., Any]) -> None:
-    stack = start_fakes()
-
-    with connect(f"{stack.ws_url}/ws/tts") as line:
-        begin(line)
-        line.send(json.dumps({"text": "This one waits."}))
-
-    for process in (stack.gateway, stack.tts):
-        wait_until(lambda process=process: outcomes(process) == {("tts_socket", "cancelled"): 1})
-    assert stack.tts.counted("speech_cancelled_total") == 1
-
-
-def test_what_is_cancelled_on_a_socket_is_counted_once(start_fakes: Callable[..., Any]) -> None:
-    stack = start_fakes()
-
-    with connect(f"{stack.ws_url}/ws/tts") as line:
-        begin(line)
-        line.send(json.dumps({"text": "This one is forgotten."}))
-        line.send(json.dumps({"type": "cancel"}))
-        line.send(json.dumps({"text": "This one is not."}))
-        told = ended(line, 2)
-
-    assert [event.get("cancelled") for event in told] == [True, None]
-    for process in (stack.gateway, stack.tts):
-        assert outcomes(process) == {("tts_socket", "cancelled"): 1, ("tts_socket", "ok"): 1}
-        assert process.counted("speech_in_flight") == 0
-
-
-def test_a_cancel_that_comes_at_once_is_counted_alike_by_both(start_fakes: Callable[..., Any]) -> None:
-    stack = start_fakes()
-
-    for _ in range(20):
-        with connect(f"{stack.ws_url}/ws/tts") as line:
-            for message in ({"text": "It may be begun. Or not."}, {"type": "cancel"}, {"text": "Last.", "id": "last"}):
-                line.send(json.dumps(message))
-            while ended(line, 1)[0].get("id") != "last":
-                pass
-
-    wait_until(lambda: outcomes(stack.gateway) == outcomes(stack.tts))
-    assert outcomes(stack.tts)["tts_socket", "ok"] >= 20
-    assert stack.gateway.counted("speech_in_flight") == 0

@@ -1,144 +1,25 @@
 """One trace for an echo and one for an utterance, across three processes, at a real receiver of OTLP."""
 
 import json
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from collections.abc import Callable, Generator
 from typing import Any
 
-import grpc
 import httpx
 import pytest
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
-from opentelemetry.proto.trace.v1 import trace_pb2
 from websockets.sync.client import connect
 
 from speech_core.testing.waiting import wait_until
 
+from .collector import CLIENT, SERVER, Collector, Span, over_grpc, over_http
+
 pytestmark = pytest.mark.timeout(180)
 
 TRACE_ID, CLIENT_SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-SERVER = trace_pb2.Span.SPAN_KIND_SERVER
 TRACEPARENT = f"00-{TRACE_ID}-{CLIENT_SPAN_ID}-01"
-
-
-@dataclass(frozen=True)
-class Span:
-    """What the tests look at."""
-
-    service: str
-    name: str
-    trace_id: str
-    span_id: str
-    parent_id: str
-    started: int
-    ended: int
-    links: tuple[str, ...]
-    events: tuple[str, ...]
-    attributes: dict[str, Any]
-    kind: int
-
-    def __str__(self) -> str:
-        return f"{self.service.removeprefix('speech-')} {self.name}"
-
-
-@dataclass
-class Collector:
-    """All spans that came."""
-
-    endpoint: str = ""
-    protocol: str = ""
-    spans: list[Span] = field(default_factory=list)
-
-    def take(self, request: trace_service_pb2.ExportTraceServiceRequest) -> None:
-        for resource in request.resource_spans:
-            named = {one.key: one.value.string_value for one in resource.resource.attributes}
-            for scope in resource.scope_spans:
-                self.spans += [_span(named["service.name"], span) for span in scope.spans]
-
-    def of(self, trace_id: str) -> list[Span]:
-        return [span for span in list(self.spans) if span.trace_id == trace_id]
-
-    def wait_for(self, trace_id: str, *names: str) -> list[Span]:
-        """The spans of a trace, once those named are there; the last to end ends the trace."""
-        wait_until(lambda: set(names) <= {str(span) for span in self.of(trace_id)})
-        return self.of(trace_id)
-
-    def settings(self) -> dict[str, str]:
-        return {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": self.endpoint,
-            "OTEL_EXPORTER_OTLP_PROTOCOL": self.protocol,
-            "OTEL_BSP_SCHEDULE_DELAY": "50",
-        }
-
-
-def _span(service: str, span: Any) -> Span:
-    return Span(
-        service,
-        span.name,
-        span.trace_id.hex(),
-        span.span_id.hex(),
-        span.parent_span_id.hex(),
-        span.start_time_unix_nano,
-        span.end_time_unix_nano,
-        tuple(link.span_id.hex() for link in span.links),
-        tuple(event.name for event in span.events),
-        {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in span.attributes},
-        span.kind,
-    )
-
-
-@contextmanager
-def over_http() -> Iterator[Collector]:
-    collector = Collector(protocol="http/protobuf")
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            collector.take(trace_service_pb2.ExportTraceServiceRequest.FromString(body))
-            answer = trace_service_pb2.ExportTraceServiceResponse().SerializeToString()
-            self.send_response(200 if self.path == "/v1/traces" else 404)
-            self.send_header("content-type", "application/x-protobuf")
-            self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: object) -> None:
-            """The tests tell."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    collector.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
-        yield collector
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-@contextmanager
-def over_grpc() -> Iterator[Collector]:
-    collector = Collector(protocol="grpc")
-
-    class Servicer(trace_service_pb2_grpc.TraceServiceServicer):
-        def Export(self, request: Any, context: Any) -> Any:
-            collector.take(request)
-            return trace_service_pb2.ExportTraceServiceResponse()
-
-    server = grpc.server(ThreadPoolExecutor(2))
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Servicer(), server)
-    collector.endpoint = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-    server.start()
-    try:
-        yield collector
-    finally:
-        server.stop(None).wait()
 
 
 @pytest.fixture(params=[over_http, over_grpc], ids=["http", "grpc"])
@@ -186,6 +67,28 @@ def test_an_echo_is_one_trace(start_fakes: Callable[..., Any], clip: bytes, coll
     root = one(spans, "gateway POST /api/echo-bytes")
     assert answer.headers["traceparent"] == f"00-{TRACE_ID}-{root.span_id}-01"
     assert root.attributes["http.response.status_code"] == 200
+    assert "first audio" in root.events
+    assert {span.attributes["speech.outcome"] for span in spans if span.kind == SERVER} == {"ok"}
+    assert [
+        span.attributes["url.full"] for span in sorted(spans, key=lambda one: one.started) if span.kind == CLIENT
+    ] == [
+        f"{stack.asr.url}/api/stt/bytes",
+        f"{stack.tts.url}/api/tts",
+    ]
+
+
+def test_a_mistake_of_the_caller_is_an_error_of_the_client_span_alone(start_fakes: Callable[..., Any]) -> None:
+    with over_http() as collector:
+        stack = start_fakes(**collector.settings())
+        httpx.post(f"{stack.url}/api/tts", json={"text": " "}, headers={"traceparent": TRACEPARENT}, timeout=20)
+        spans = collector.wait_for(TRACE_ID, "gateway POST /api/tts", "tts POST /api/tts")
+
+    told = {(span.service, span.kind): (span.failed, span.attributes["error.type"]) for span in spans}
+    assert told == {
+        ("speech-gateway", SERVER): (False, "empty_text"),
+        ("speech-gateway", CLIENT): (True, "400"),
+        ("speech-tts", SERVER): (False, "empty_text"),
+    }
 
 
 def test_an_utterance_on_a_socket_is_one_trace(start_fakes: Callable[..., Any], collector: Collector) -> None:
@@ -227,6 +130,59 @@ def test_without_a_trace_of_the_client_each_utterance_is_its_own(start_fakes: Ca
     assert {span.links for span in utterances} == {(upgrade.span_id,)}
 
 
+def test_an_unusable_traceparent_leaves_an_utterance_in_its_sockets_trace(
+    start_fakes: Callable[..., Any],
+) -> None:
+    with over_http() as collector:
+        stack = start_fakes(**collector.settings())
+        with connect(f"{stack.ws_url}/ws/tts", additional_headers={"traceparent": TRACEPARENT}) as socket:
+            socket.send(json.dumps({"text": "One sentence.", "traceparent": "00-nothing"}))
+            _until_end(socket)
+        spans = collector.wait_for(TRACE_ID, "gateway utterance", "tts utterance")
+
+    assert one(spans, "gateway utterance").parent_id == CLIENT_SPAN_ID
+    assert one(spans, "tts utterance").parent_id == one(spans, "gateway utterance").span_id
+
+
+def test_a_tracestate_of_the_client_does_not_get_into_messages(start_fakes: Callable[..., Any]) -> None:
+    with over_http() as collector:
+        stack = start_fakes(**collector.settings())
+        headers = {"traceparent": TRACEPARENT, "tracestate": "vendor=1", "baggage": "a=b"}
+        with connect(f"{stack.ws_url}/ws/tts", additional_headers=headers) as socket:
+            socket.send(json.dumps({"text": "One sentence."}))
+            _until_end(socket)
+        collector.wait_for(TRACE_ID, "gateway utterance", "tts utterance")
+
+
+@pytest.mark.parametrize("given", [{}, {"traceparent": TRACEPARENT}], ids=["without a trace", "with a trace"])
+def test_what_is_no_message_is_one_trace_as_well(start_fakes: Callable[..., Any], given: dict[str, str]) -> None:
+    messages = (
+        {"type": "append", "text": 5}, {"type": "append", "text": "It is written."}, b"\0", "no json",
+        {"text": "", "speed": 9}, {"text": "Who?", "voice": "nobody"}, {"text": "Two."}, {"type": "flush"},
+    )  # fmt: skip
+    with over_http() as collector:
+        stack = start_fakes(**collector.settings())
+        with connect(f"{stack.ws_url}/ws/tts", additional_headers=given) as socket:
+            for message in messages:
+                socket.send(json.dumps(message) if isinstance(message, dict) else message)
+            _until_end(socket, ends=len(messages) - 1)
+        for service in ("gateway", "tts"):
+            wait_until(lambda service=service: len(utterances(collector, service)) == len(messages) - 1)
+
+    here, there = utterances(collector, "gateway"), utterances(collector, "tts")
+    assert sorted(span.trace_id for span in here) == sorted(span.trace_id for span in there)
+    assert sorted(span.attributes["speech.outcome"] for span in here) == ["client_error"] * 5 + ["ok"] * 2
+    by_id = {span.span_id: span for span in here}
+    within = [span for span in there if span.parent_id in by_id]
+    assert len(within) == 3, "what can carry a trace is within the gateway's"
+    for span in within:
+        assert span.attributes["speech.outcome"] == by_id[span.parent_id].attributes["speech.outcome"]
+
+
+def utterances(collector: Collector, service: str) -> list[Span]:
+    return [span for span in list(collector.spans) if str(span) == f"{service} utterance"]
+
+
 def test_with_the_real_engines_each_step_lies_within_its_request(start_stack: Callable[..., Any], clip: bytes) -> None:
     with over_http() as collector:
         stack = start_stack(**collector.settings())
@@ -258,8 +214,33 @@ def test_with_nobody_to_export_to_every_request_is_served_and_the_loss_is_counte
         assert time.monotonic() - began_seconds < 10
 
 
-def _until_end(socket: Any) -> None:
-    while True:
+def test_what_a_collector_takes_and_rejects_is_counted_as_lost(
+    start_fakes: Callable[..., Any], collector: Collector
+) -> None:
+    collector.rejects = 1
+    stack = start_fakes(**collector.settings())
+
+    assert httpx.post(f"{stack.url}/api/tts", json={"text": "Hello."}, timeout=20).status_code == 200
+
+    for process in (stack.gateway, stack.tts):
+        wait_until(lambda process=process: process.counted("speech_spans_dropped_total") >= 1)
+
+
+@pytest.mark.parametrize("service", ["gateway", "asr", "tts"])
+def test_a_propagator_that_is_not_there_ends_a_service_with_one_line(service: str) -> None:
+    environment = {**os.environ, "OTEL_PROPAGATORS": "tracecontext, b3"}
+
+    command = [sys.executable, "-m", f"speech_{service}"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    assert ended.returncode == 2
+    assert ended.stderr == "error: OTEL_PROPAGATORS: `b3` is not installed; there are baggage, tracecontext\n"
+
+
+def _until_end(socket: Any, ends: int = 1) -> None:
+    """All up to the last `end`; of several, an `error` is one as well."""
+    while ends:
         message = socket.recv(timeout=20)
-        if isinstance(message, str) and json.loads(message)["type"] == "end":
-            return
+        kind = json.loads(message)["type"] if isinstance(message, str) else None
+        assert ends > 1 or kind != "error", message
+        ends -= kind in ("end", "error")

@@ -140,9 +140,9 @@ class Talk:
             self._started_seconds = anyio.current_time()
         try:
             async with aclosing(pull(self._phrases(pieces), limiter=self._threads, turn=self._turn)) as phrases:
-                asked_seconds = anyio.current_time()
+                asked_seconds = time.perf_counter()
                 async for pcm in phrases:
-                    took_seconds = anyio.current_time() - asked_seconds
+                    took_seconds = time.perf_counter() - asked_seconds
                     if took_seconds > self._timeout_seconds:
                         raise DeadlineExceeded(f"a phrase was not spoken within {self._timeout_seconds:g} s")
                     self.audio_seconds += pcm.seconds
@@ -150,7 +150,7 @@ class Talk:
                     self._observation.stage = "send"
                     yield pcm
                     self._used(pcm)
-                    asked_seconds = anyio.current_time()
+                    asked_seconds = time.perf_counter()
         except (GeneratorExit, anyio.get_cancelled_exc_class()):
             self._metrics.wasted(self._computed_seconds)
             raise

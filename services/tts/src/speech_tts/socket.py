@@ -9,7 +9,7 @@ import anyio
 from anyio import CancelScope, to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from fastapi import APIRouter, WebSocket
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.websockets import WebSocketDisconnect
 
 from speech_core.audio import Pcm
@@ -17,13 +17,12 @@ from speech_core.codec.frames import Framer, framer_for
 from speech_core.contracts import tts_socket as wire
 from speech_core.contracts.errors import ErrorBody
 from speech_core.errors import InvalidRequest, Overloaded, SpeechError, envelope
-from speech_core.service.app import invalid_request
 from speech_core.service.observation import Observation
 from speech_core.service.operations import Operation
-from speech_core.service.server import SOCKET_MESSAGE_BYTES
 from speech_core.service.shell import Shell
 from speech_core.service.utterances import Utterance, span_of, uttered
 from speech_tts.drafts import Draft
+from speech_tts.messages import limits, parsed
 from speech_tts.pipeline import Pipeline, Speech, Talk, nothing_to_speak
 from speech_tts.sentences import Splitter
 from speech_tts.settings import TtsSettings
@@ -53,6 +52,7 @@ class _Order:
 
     how: wire.Spoken
     draft: Draft
+    number: int
     cancels: int = 0
 
 
@@ -87,6 +87,7 @@ class Session:
         self._writing: _Order | None = None
         # An order that was made before the last cancel is not spoken, wherever it is by then.
         self._cancels = 0
+        self._messages = 0
 
     @property
     def is_one_too_many(self) -> bool:
@@ -97,7 +98,7 @@ class Session:
         to_speaker, waiting = anyio.create_memory_object_stream[_Order](self._settings.queued_utterances)
         try:
             async with to_speaker, waiting, anyio.create_task_group() as tasks:
-                await self._say(wire.Ready(limits=self._limits()))
+                await self._say(wire.Ready(limits=limits(self._settings)))
                 tasks.start_soon(self._receive_loop, to_speaker, waiting, tasks.cancel_scope)
                 tasks.start_soon(self._speak_loop, waiting, tasks.cancel_scope)
                 tasks.start_soon(self._leave_when_draining, tasks.cancel_scope)
@@ -112,10 +113,12 @@ class Session:
                     self._uttering.leaving()
                     scope.cancel()
                     return
+                self._messages += 1
+                message: wire.ClientMessage | None = None
                 try:
-                    match _parse(received.get("text")):
+                    match message := parsed(received.get("text")):
                         case wire.Utterance() as utterance:
-                            self._queue(_Order(utterance, self._complete(utterance.text), self._cancels), to_speaker)
+                            self._queue(self._order(utterance, self._complete(utterance.text)), to_speaker)
                         case wire.Append() as append:
                             await self._append(append, to_speaker)
                         case wire.Flush():
@@ -126,9 +129,9 @@ class Session:
                             self._end_writing()
                             return
                 except SpeechError as error:
-                    with self._counted() as observation:
+                    with self._counted(message) as observation:
                         observation.failed(error)
-                        await self._complain(error, None)
+                        await self._complain(error, self._messages, None)
 
     async def _speak_loop(self, waiting: Waiting, scope: CancelScope) -> None:
         async for order in waiting:
@@ -148,6 +151,9 @@ class Session:
         await self._websocket.close(wire.CLOSE_DRAINING if draining else wire.CLOSE_NORMAL)
         scope.cancel()
 
+    def _order(self, how: wire.Spoken, draft: Draft) -> _Order:
+        return _Order(how, draft, self._messages, self._cancels)
+
     def _complete(self, text: str) -> Draft:
         return Draft(self._pipeline.check_text(text), ended=True)
 
@@ -161,7 +167,7 @@ class Session:
         """The first one begins an utterance, at its place in the line; so does one of another id after a failure."""
         order = self._writing
         if order is None or (order.draft.ended and append.id not in (None, order.how.id)):
-            order = _Order(append, Draft(), self._cancels)
+            order = self._order(append, Draft())
             self._queue(order, to_speaker)
             self._writing = order
         await order.draft.append(append.text)
@@ -191,7 +197,7 @@ class Session:
         """One utterance, counted; its failure is an event, and the socket lives on."""
         if order.cancels != self._cancels:
             return
-        with self._counted(order.how.traceparent) as observation:
+        with self._counted(order.how) as observation:
             self._uttering = observation
             try:
                 with self.shell.seats.take():
@@ -199,7 +205,7 @@ class Session:
             except SpeechError as error:
                 order.draft.end()  # the rest of what is being written goes nowhere
                 observation.failed(error)
-                await self._complain(error, order.how.id)
+                await self._complain(error, order.number, order.how.id)
             except (WebSocketDisconnect, _Stalled, anyio.get_cancelled_exc_class()):
                 observation.cancelled()
                 raise
@@ -207,8 +213,9 @@ class Session:
                 observation.failed(error)
                 raise
 
-    def _counted(self, traceparent: str | None = None) -> AbstractContextManager[Observation]:
-        """What is done within the block is one request."""
+    def _counted(self, message: BaseModel | None) -> AbstractContextManager[Observation]:
+        """What is done within the block is one request, in the trace that its *message* names."""
+        traceparent = message.traceparent if isinstance(message, wire.Spoken) else None
         span = span_of(self.shell, OPERATION.name, self._websocket, traceparent)
         return uttered(Utterance(self.shell, OPERATION.name, self._websocket, span))
 
@@ -228,6 +235,7 @@ class Session:
             observation.cancelled()
         await self._say(
             wire.End(
+                reply_to=order.number,
                 id=how.id,
                 audio_seconds=round(spoken.audio_seconds, 6),
                 first_audio_ms=spoken.first_audio_ms,
@@ -239,7 +247,7 @@ class Session:
         async with aclosing(self._sound(order.draft, spoken.talk)) as sound:
             async for pcm in sound:
                 if spoken.first_audio_ms is None:
-                    await self._say(wire.Start(id=order.how.id, sample_rate=framer.sample_rate_hz, format=framer.name))
+                    await self._say(_start(order, framer))
                 with spoken.talk.span.child("encode"):
                     frames = await to_thread.run_sync(framer.push, pcm)
                 for frame in frames:
@@ -272,26 +280,13 @@ class Session:
         if spoken.first_audio_ms is None:
             spoken.first_audio_ms = round(1000 * (anyio.current_time() - spoken.started_seconds), 3)
 
-    async def _complain(self, error: SpeechError, utterance_id: str | None) -> None:
-        await self._say(wire.Error(id=utterance_id, error=ErrorBody.model_validate(envelope(error)["error"])))
+    async def _complain(self, error: SpeechError, number: int, utterance_id: str | None) -> None:
+        body = ErrorBody.model_validate(envelope(error)["error"])
+        await self._say(wire.Error(reply_to=number, id=utterance_id, error=body))
 
     async def _say(self, message: BaseModel) -> None:
         await self._websocket.send_text(message.model_dump_json(exclude_none=True))
 
-    def _limits(self) -> wire.Limits:
-        return wire.Limits(
-            text_characters=self._settings.max_text_characters,
-            message_bytes=SOCKET_MESSAGE_BYTES,
-            queued_utterances=self._settings.queued_utterances,
-            stalled_seconds=self._settings.stalled_seconds,
-            silent_writer_seconds=self._settings.silent_writer_seconds,
-        )
 
-
-def _parse(text: str | None) -> wire.Utterance | wire.Append | wire.Flush | wire.Cancel | wire.Close:
-    if text is None:
-        raise InvalidRequest("send JSON in text frames", code="invalid_message")
-    try:
-        return wire.client_message.validate_json(text)
-    except ValidationError as error:
-        raise invalid_request(error.errors()[0]) from None
+def _start(order: _Order, framer: Framer) -> wire.Start:
+    return wire.Start(reply_to=order.number, id=order.how.id, sample_rate=framer.sample_rate_hz, format=framer.name)

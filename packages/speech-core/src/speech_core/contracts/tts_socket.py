@@ -87,7 +87,7 @@ ClientMessage = Annotated[
     | Annotated[Close, Tag("close")],
     Discriminator(_kind),
 ]
-client_message: TypeAdapter[Utterance | Append | Flush | Cancel | Close] = TypeAdapter(ClientMessage)
+client_message: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
 
 
 class Limits(Answered):
@@ -105,8 +105,18 @@ class Ready(Answered):
     limits: Limits
 
 
+ReplyTo = Annotated[
+    int | None,
+    Field(
+        description="The number of the message that this is about, from 1, among those of the socket that have reached "
+        "the service; of an utterance that is being written, of its first `append`."
+    ),
+]
+
+
 class Start(Answered):
     type: Literal["start"] = "start"
+    reply_to: ReplyTo = None
     id: str | None
     sample_rate: int
     channels: int = 1
@@ -115,6 +125,7 @@ class Start(Answered):
 
 class End(Answered):
     type: Literal["end"] = "end"
+    reply_to: ReplyTo = None
     id: str | None
     audio_seconds: float
     first_audio_ms: float | None
@@ -123,5 +134,6 @@ class End(Answered):
 
 class Error(Answered):
     type: Literal["error"] = "error"
+    reply_to: ReplyTo = None
     id: str | None = None
     error: ErrorBody

@@ -132,6 +132,7 @@ class Metrics:
         self._in_flight.labels(self._service, operation).dec()
         self._requests.labels(self._service, operation, observation.outcome).inc()
         self._seconds.labels(self._service, operation).observe(seconds, observation.span.exemplar)
+        observation.span.set({"speech.outcome": observation.outcome})
         if observation.outcome == "refused":
             self.refused(observation.code or REFUSALS[0])
         elif observation.outcome == "cancelled":

@@ -39,7 +39,11 @@ class Observation:
     def failed(self, error: Exception) -> None:
         """It ends with *error*, as an answer or in the middle of one."""
         self.outcome = outcome_of(error)
-        self.code = error.code if isinstance(error, SpeechError) else SpeechError.code
+        self.named(error.code if isinstance(error, SpeechError) else SpeechError.code)
+
+    def named(self, code: str) -> None:
+        """What it ends with has this *code*; its outcome is known."""
+        self.code = code
         if self.outcome in ("failed", "refused"):
             self.span.fail(self.code)
         else:  # a caller's mistake is no error of the server's span (OpenTelemetry, HTTP spans)

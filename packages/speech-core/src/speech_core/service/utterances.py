@@ -9,22 +9,32 @@ from starlette.websockets import WebSocket
 from speech_core.service.middleware import ids
 from speech_core.service.observation import Observation, current, observed
 from speech_core.service.shell import Shell
-from speech_core.service.tracing import TRACEPARENT, Span
+from speech_core.service.tracing import Attributes, Span
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_NAME = "utterance"
 
 
 def span_of(shell: Shell, operation: str, websocket: WebSocket, traceparent: str | None) -> Span:
     """
     The span of an utterance; *traceparent* is what its message says of its trace.
 
-    Without one it belongs to what the socket's own head names, or is a trace of its own, linked to the upgrade.
+    Without a usable one it belongs to what the socket's own head names, or is a trace of its own; it is linked to the
+    upgrade.
     """
-    carrier = {TRACEPARENT: traceparent} if traceparent else websocket.headers
-    attributes = {"speech.operation": operation, "speech.request_id": websocket.state.request_id}
-    span = shell.tracer.begin("utterance", carrier, attributes)
+    span = shell.tracer.begin(_NAME, websocket.headers, _attributes(operation, websocket), traceparent=traceparent)
     span.link(current().span)
     return span
+
+
+def span_within(operation: str, websocket: WebSocket) -> Span:
+    """The span of what carries no trace of its own, as a frame that is no message: it is part of the upgrade's."""
+    return current().span.child(_NAME, _attributes(operation, websocket), kind="server")
+
+
+def _attributes(operation: str, websocket: WebSocket) -> Attributes:
+    return {"speech.operation": operation, "speech.request_id": websocket.state.request_id}
 
 
 class Utterance:
@@ -45,7 +55,6 @@ class Utterance:
         """It has ended as its observation says."""
         observation = self.observation
         seconds = self._metrics.ended(self._operation, observation, self._started_seconds)
-        observation.span.set({"speech.outcome": observation.outcome})
         observation.span.end()
         told = {**observation.line(), **ids(self.request_id, observation.span), "seconds": round(seconds, 4)}
         log.log(observation.log_level, "utterance", **told)

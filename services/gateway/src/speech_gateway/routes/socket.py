@@ -1,8 +1,5 @@
 """`WS /ws/tts`: passed on frame by frame; one loop from the caller, one to the caller."""
 
-import json
-from typing import Any, cast
-
 import aiohttp
 import anyio
 from anyio import CancelScope
@@ -24,7 +21,7 @@ from speech_core.errors import (
 from speech_core.service.operations import Operation
 from speech_core.service.shell import Shell
 from speech_gateway.accounts import Account
-from speech_gateway.routes.utterances import Utterances
+from speech_gateway.routes.utterances import Utterances, parsed
 from speech_gateway.settings import GatewaySettings
 from speech_gateway.upstreams.service import Upstreams
 
@@ -76,7 +73,6 @@ class _Passage:
         self._here = here
         self._there = there
         self._shell = shell
-        self._speaking = False
         self._account: Account = here.state.account
         self._utterances = Utterances(shell, OPERATION.name, here)
 
@@ -97,17 +93,19 @@ class _Passage:
             if message["type"] == "websocket.disconnect":
                 scope.cancel()
                 return
+            told = parsed(text) if (text := message.get("text")) is not None else None
             try:
-                if message.get("text") is not None:
-                    told = _parsed(message["text"])
+                if text is not None:
                     if self._utterances.begins(told):
                         self._account.check()
-                    self._account.spoke(_characters(told))
-                    await self._there.send_str(self._utterances.asked(message["text"], told))
+                    if isinstance(told, wire.Utterance | wire.Append):
+                        self._account.spoke(len(told.text))
+                    await self._there.send_str(self._utterances.asked(text, told))
                 else:
+                    self._utterances.asked_in_bytes()
                     await self._there.send_bytes(message["bytes"])
             except RateLimited as error:
-                _count(self._shell, error)
+                self._utterances.refused(told, error)
                 await self._here.send_text(_event_of(error))
             except Unauthenticated as error:
                 await self._send_off(error, scope)
@@ -119,7 +117,7 @@ class _Passage:
         async for message in self._there:
             if message.type is aiohttp.WSMsgType.TEXT:
                 await self._send_text(message.data)
-                if not self._speaking and self._shell.drain.draining:
+                if not self._utterances.speaking and self._shell.drain.draining:
                     break
             elif message.type is aiohttp.WSMsgType.BINARY:
                 self._utterances.heard()
@@ -129,18 +127,16 @@ class _Passage:
 
     async def _send_text(self, text: str) -> None:
         if text.startswith(_START):
-            self._speaking = True
-            self._utterances.started()
+            self._utterances.started(text)
         elif text.startswith(_END):
-            self._speaking = False
             self._utterances.ended(text)
         elif text.startswith(_ERROR):
-            self._utterances.broken(text)
+            self._utterances.failed(text)
         await self._here.send_text(text)
 
     async def _leave_when_draining(self, scope: CancelScope) -> None:
         await self._shell.drain.wait_begun()
-        if not self._speaking:
+        if not self._utterances.speaking:
             await self._close(scope)
 
     async def _send_off(self, error: Unauthenticated, scope: CancelScope) -> None:
@@ -156,9 +152,10 @@ class _Passage:
         if code is None or code in _NOT_SENDABLE:
             code = wire.CLOSE_OUR_FAULT
             broken = Unavailable("tts broke off in the middle", code="upstream_unreachable")
-            if self._utterances.speaking:
-                self._utterances.failed(broken)
+            self._utterances.broken(broken)
             await self._here.send_text(_event_of(broken))
+        elif self._there.closed:
+            self._utterances.closed()
         await self._here.close(code)
         scope.cancel()
 
@@ -166,18 +163,3 @@ class _Passage:
 def _event_of(error: SpeechError) -> str:
     event = wire.Error(error=ErrorBody.model_validate(envelope(error)["error"]))
     return event.model_dump_json(exclude_none=True)
-
-
-def _parsed(message: str) -> dict[str, Any]:
-    """A message of the caller; what is none of ours is empty."""
-    try:
-        told = json.loads(message)
-    except (ValueError, RecursionError):
-        return {}
-    return cast("dict[str, Any]", told) if isinstance(told, dict) else {}
-
-
-def _characters(message: dict[str, Any]) -> int:
-    """Of the text that is to be spoken."""
-    text = message.get("text")
-    return len(text) if isinstance(text, str) else 0
