@@ -5,17 +5,16 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, model_validator
 
-# What stands in a query for the dashboard's variables. Where the scrape adds no such labels, `All` matches none.
+# What stands in a query for the dashboard's variables. Where the scrape adds no such labels, `All` matches none. What
+# is not ours knows no release, only names: they begin as those of the pods that the release was scraped from.
 _SCOPES = {
     "@scope": 'namespace=~"$namespace",release=~"$release"',
-    "@pods": 'namespace=~"$namespace",pod=~"$release(-kubespeech)?-(gateway|tts|asr)-.+"',
-    "@deployments": 'namespace=~"$namespace",deployment=~"$release(-kubespeech)?-(gateway|tts|asr)"',
-    "@autoscalers": (
-        'namespace=~"$namespace",horizontalpodautoscaler=~"(keda-hpa-)?$release(-kubespeech)?-(gateway|tts|asr)"'
-    ),
-    "@scaledobjects": 'scaledObject=~"$release(-kubespeech)?-(gateway|tts|asr)"',
+    "@pods": 'namespace=~"$namespace",pod=~"$fullname-(gateway|tts|asr)-.+"',
+    "@deployments": 'namespace=~"$namespace",deployment=~"$fullname-(gateway|tts|asr)"',
+    "@autoscalers": ('namespace=~"$namespace",horizontalpodautoscaler=~"(keda-hpa-)?$fullname-(gateway|tts|asr)"'),
+    "@scaledobjects": 'scaledObject=~"$fullname-(gateway|tts|asr)"',
     # Without honorLabels Prometheus calls the labels of an exporter's pods exported_.
-    "@exported": 'exported_namespace=~"$namespace",exported_pod=~"$release(-kubespeech)?-(gateway|tts|asr)-.+"',
+    "@exported": 'exported_namespace=~"$namespace",exported_pod=~"$fullname-(gateway|tts|asr)-.+"',
 }
 
 
@@ -55,8 +54,7 @@ class Panel(_Written):
     """
     *lines* over time, or the last *number* alone; either is the title.
 
-    *colors* are what a number turns to `from` the start and from each value on; with *traces* a point of a line leads
-    to the traces of its service.
+    *colors* are what a number turns to `from` the start and from each value on.
     """
 
     lines: str | None = None
@@ -66,7 +64,6 @@ class Panel(_Written):
     asks: tuple[Ask, ...]
     span: int | None = None
     stacked: bool = False
-    traces: bool = False
     colors: dict[str | float, str] = {"from": "blue"}
 
     @model_validator(mode="after")

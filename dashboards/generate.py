@@ -1,12 +1,10 @@
 """Write the dashboards down in Grafana's own schema: `python dashboards/generate.py [FOLDER]`."""
 
 import json
-import re
 import sys
 from itertools import count
 from pathlib import Path
 from string import ascii_uppercase
-from urllib.parse import quote
 
 from boards import Board, Panel, boards
 from grafana_foundation_sdk.builders import common as common_builders
@@ -15,24 +13,11 @@ from grafana_foundation_sdk.builders import prometheus, stat, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models import dashboard as models
+from traces import address, traceql
 
 FOLDER = Path(__file__).parents[1] / "charts/kubespeech/dashboards"
 
 _METRICS = models.DataSourceRef(type_val="prometheus", uid="${metrics}")
-_TRACES = {
-    "traces": {
-        "datasource": "${traces}",
-        "queries": [
-            {
-                "refId": "A",
-                "datasource": {"type": "tempo", "uid": "${traces}"},
-                "queryType": "traceql",
-                "query": '{resource.service.name=~".*${__field.labels.service}"}',
-            }
-        ],
-        "range": {"from": "${__from}", "to": "${__to}"},
-    }
-}
 
 
 def dashboard(name: str, board: Board) -> models.Dashboard:
@@ -71,6 +56,7 @@ def _variables() -> list[builders.QueryVariable | builders.DatasourceVariable]:
         builders.DatasourceVariable("traces").label("Traces").type("tempo"),
         _labels("namespace", "Namespace", "label_values(speech_capacity, namespace)"),
         _labels("release", "Release", 'label_values(speech_capacity{namespace=~"$namespace"}, release)'),
+        _names(),
     ]
 
 
@@ -90,12 +76,29 @@ def _labels(name: str, label: str, query: str) -> builders.QueryVariable:
     )
 
 
+def _names() -> builders.QueryVariable:
+    """What the names of the chosen releases' objects begin with, whatever the chart was told to call them."""
+    return (
+        builders.QueryVariable("fullname")
+        .hide(models.VariableHide.HIDE_VARIABLE)
+        .datasource(_METRICS)
+        .query('label_values(speech_capacity{namespace=~"$namespace",release=~"$release"}, pod)')
+        .regex("/^(.+)-(?:gateway|tts|asr)-[a-z0-9-]+$/")
+        .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .multi(True)
+        .include_all(True)
+        .current(models.VariableOption(selected=True, text="All", value="$__all"))
+    )
+
+
 def _panel(panel: Panel) -> timeseries.Panel | stat.Panel:
     built = _number(panel) if panel.lines is None else _lines(panel)
     built = built.title(panel.title).description(panel.about).unit(panel.unit).datasource(_METRICS)
     if panel.span is not None:
         built = built.span(panel.span)
     queries = [query for ask in panel.asks for query in ask.queries]
+    if wanted := traceql([expression for _, expression in queries]):
+        built = built.data_links([builders.DashboardLink("Traces of these requests").url(address(wanted))])
     for letter, (legend, expression) in zip(ascii_uppercase, queries, strict=False):
         query = prometheus.Dataquery().ref_id(letter).expr(expression).legend_format(legend)
         built = built.with_target(
@@ -123,8 +126,6 @@ def _lines(panel: Panel) -> timeseries.Panel:
     )
     if panel.stacked:
         built = built.stacking(common_builders.StackingConfig().mode(common.StackingMode.NORMAL).group("A"))
-    if panel.traces:
-        built = built.data_links([builders.DashboardLink("Traces of this service").url(_traces_url())])
     return built
 
 
@@ -140,15 +141,6 @@ def _number(panel: Panel) -> stat.Panel:
         .thresholds(builders.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps))
         .reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
         .graph_mode(common.BigValueGraphMode.NONE)
-    )
-
-
-def _traces_url() -> str:
-    """Explore's address; what Grafana fills in stays as it is."""
-    text = json.dumps(_TRACES, separators=(",", ":"))
-    parts = re.split(r"(\$\{[^}]+\})", text)
-    return "/explore?schemaVersion=1&orgId=1&panes=" + "".join(
-        part if part.startswith("${") else quote(part, safe="") for part in parts
     )
 
 

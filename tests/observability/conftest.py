@@ -27,7 +27,8 @@ class Watched:
 
 def with_and_without_labels(jobs: Sequence[Job]) -> list[Job]:
     """Each target with a cluster's labels also without, as outside of one."""
-    return [*jobs, *(Job(f"{job.name}-native", job.targets) for job in jobs if job.labels)]
+    labelled = [job for job in jobs if any(job.targets.values())]
+    return [*jobs, *(Job(f"{job.name}-native", {target: {} for target in job.targets}) for job in labelled)]
 
 
 @pytest.fixture(scope="session")

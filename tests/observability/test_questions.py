@@ -15,8 +15,8 @@ pytestmark = pytest.mark.timeout(180)
 
 _TIMES = {"__rate_interval": "10s", "__range": "30s", "__interval": "1s"}
 # What a user has chosen in the variables: all, one of each, or (as where a scrape adds no labels) none.
-_EVERYTHING = {"namespace": ".*", "release": ".*"}
-_NOTHING = {"namespace": "", "release": ""}
+_EVERYTHING = {"namespace": ".*", "release": ".*", "fullname": CHOSEN["fullname"]}
+_NOTHING = {"namespace": "", "release": "", "fullname": ""}
 # A number of ours, which asks for nothing.
 _BUDGET = "vector(0.005)"
 _BOARDS = tuple(of_dashboards())

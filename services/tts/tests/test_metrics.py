@@ -37,6 +37,8 @@ def test_each_phrase_has_waited_and_has_a_speed_and_the_first_one_is_heard_once(
 
     wait_until(lambda: value(live, "speech_queue_wait_seconds_count") == 5)
     assert value(live, "speech_real_time_factor_count", engine="gated") == 5
+    assert value(live, "speech_computed_audio_seconds_total", engine="gated") == 2.5
+    assert value(live, "speech_compute_seconds_total", engine="gated") > 0
     for operation in ("tts", "tts_socket"):
         assert value(live, "speech_first_audio_seconds_count", operation=operation, engine="gated") == 1
     assert value(live, "speech_wasted_compute_seconds_total") == 0

@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,10 @@ from speech_core.testing.waiting import wait_until
 
 @dataclass(frozen=True)
 class Job:
-    """What is scraped: *targets* by host and port; *labels* are added, but an exporter's own win."""
+    """What is scraped: *targets* by host and port, with the labels that are added, but an exporter's own win."""
 
     name: str
-    targets: Sequence[str]
-    labels: Mapping[str, str] = field(default_factory=dict)
+    targets: Mapping[str, Mapping[str, str]]
     path: str = "/metrics"
 
     def config(self) -> dict[str, Any]:
@@ -29,7 +28,7 @@ class Job:
             "job_name": self.name,
             "honor_labels": True,
             "metrics_path": self.path,
-            "static_configs": [{"targets": list(self.targets), "labels": dict(self.labels)}],
+            "static_configs": [{"targets": [target], "labels": dict(added)} for target, added in self.targets.items()],
         }
 
 

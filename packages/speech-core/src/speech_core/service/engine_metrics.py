@@ -17,7 +17,7 @@ class EngineMetrics:
     """What *service* counts of its engines; every label set exists at zero as soon as its engines are known."""
 
     def __init__(self, registry: CollectorRegistry, service: str, *, queued: str) -> None:
-        own = ("service",)
+        own, by_engine = ("service",), ("service", "engine")
         self._service = service
         self._queued = Gauge("speech_queued", queued, own, registry=registry).labels(service)
         self._wait = Histogram(
@@ -26,9 +26,14 @@ class EngineMetrics:
         self._factor = Histogram(
             "speech_real_time_factor",
             "Compute seconds of an engine for a second of audio.",
-            ("service", "engine"),
+            by_engine,
             buckets=_REAL_TIME_FACTORS,
             registry=registry,
+        )
+        # The mean of the factors weighs a word like half a minute: only sums give the factor of all that was made.
+        self._compute = Counter("speech_compute_seconds", "Compute seconds of an engine.", by_engine, registry=registry)
+        self._computed = Counter(
+            "speech_computed_audio_seconds", "Seconds of audio that they were for.", by_engine, registry=registry
         )
         self._wasted = Counter(
             "speech_wasted_compute_seconds", "Compute for callers who had left.", own, registry=registry
@@ -40,7 +45,8 @@ class EngineMetrics:
     def engines(self, *names: str) -> None:
         """Their series begin at zero."""
         for name in names:
-            self._factor.labels(self._service, name)
+            for numbers in (self._factor, self._compute, self._computed):
+                numbers.labels(self._service, name)
 
     def loaded(self, model: str, seconds: float) -> None:
         self._load.labels(self._service, model).set(seconds)
@@ -54,6 +60,8 @@ class EngineMetrics:
 
     def computed(self, engine: str, *, compute_seconds: float, audio_seconds: float, span: Span) -> None:
         """A piece of *audio_seconds* is done."""
+        self._compute.labels(self._service, engine).inc(compute_seconds)
+        self._computed.labels(self._service, engine).inc(audio_seconds)
         if audio_seconds:
             self._factor.labels(self._service, engine).observe(compute_seconds / audio_seconds, span.exemplar)
 
