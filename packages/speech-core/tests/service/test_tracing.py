@@ -94,7 +94,6 @@ def test_without_an_endpoint_nothing_of_the_sdk_is_imported() -> None:
         ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "9999", "max_export_batch_size"),
         ("OTEL_BSP_SCHEDULE_DELAY", "soon", "OTEL_BSP_SCHEDULE_DELAY: a whole number above 0, got 'soon'"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "-1", "OTEL_BSP_MAX_QUEUE_SIZE"),
-        ("OTEL_EXPORTER_OTLP_TIMEOUT", "ten", "ten"),
         ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"),
     ],
 )

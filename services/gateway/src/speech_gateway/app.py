@@ -15,11 +15,13 @@ from starlette.middleware.cors import CORSMiddleware
 from yarl import URL
 
 from speech_core.service.app import build
+from speech_core.service.engine_metrics import FirstAudio
 from speech_core.service.settings import SettingsError
 from speech_core.service.shell import Shell, shell_for
 from speech_gateway import description
 from speech_gateway.accounts import UsageMetrics
 from speech_gateway.door import Doorman
+from speech_gateway.echo import clock
 from speech_gateway.keys import KeyRing, KeysError
 from speech_gateway.routes import echo, lists, page, relay, socket
 from speech_gateway.settings import GatewaySettings
@@ -47,6 +49,8 @@ def create_app(settings: GatewaySettings | None = None, *, resolve: Resolve = re
     )
     shell = shell_for("gateway", settings, [operation.name for operation in operations])
     metrics = UpstreamMetrics(shell.metrics.registry, ["asr", "tts"])
+    first_audio = FirstAudio(shell.metrics.registry, "gateway", operations=[clock.OPERATION])
+    first_audio.engines(clock.ENGINE)
     keys = _keys(settings)
     door = Middleware(
         Doorman,
@@ -82,7 +86,7 @@ def create_app(settings: GatewaySettings | None = None, *, resolve: Resolve = re
             upstreams = Upstreams(asr, tts)
             shell.upstreams = upstreams.health
             async with listener.listening(upstreams, shell, settings) if listener else nullcontext():
-                yield {"upstreams": upstreams, "settings": settings}
+                yield {"upstreams": upstreams, "settings": settings, "first_audio": first_audio}
             tasks.cancel_scope.cancel()
 
     app = build(

@@ -16,6 +16,7 @@ from fastapi import Request
 
 from speech_core.contracts.transcription import SegmentEvent
 from speech_core.errors import InvalidRequest, SpeechError, Unavailable, from_event
+from speech_core.service.observation import current
 from speech_gateway.accounts import Account, NoAccount
 from speech_gateway.echo.events import EventReader
 from speech_gateway.upstreams.service import Upstreams
@@ -51,7 +52,9 @@ class Join:
             if answer.status != 200:
                 raise await asr.refusal(answer)
             self._account = request.state.account
-            self._account.heard(float(answer.headers.get("x-audio-seconds", 0)))
+            heard_seconds = float(answer.headers.get("x-audio-seconds", 0))
+            self._account.heard(heard_seconds)
+            current().fields["audio_seconds"] = heard_seconds
             async with aclosing(self._segments(answer)) as segments:
                 first = await anext(segments, None)
                 if first is None:

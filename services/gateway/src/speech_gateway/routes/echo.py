@@ -15,6 +15,7 @@ from speech_core.contracts.transcription import SegmentEvent
 from speech_core.errors import SpeechError, envelope
 from speech_core.service.observation import current
 from speech_core.service.operations import Operation
+from speech_gateway.echo.clock import OPERATION, Clocked
 from speech_gateway.echo.join import Join, Speaker
 from speech_gateway.routes.relay import has_body
 from speech_gateway.upstreams.service import Upstreams
@@ -23,7 +24,7 @@ router = APIRouter(tags=["echo"])
 
 
 def operation(max_audio_bytes: int) -> Operation:
-    return Operation("echo", "/api/echo-bytes", max_audio_bytes, "file", "audio_too_large")
+    return Operation(OPERATION, "/api/echo-bytes", max_audio_bytes, "file", "audio_too_large")
 
 
 class EchoQuery(BaseModel):
@@ -79,14 +80,17 @@ class _Echo(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         voice = Events(send) if self._as_events else _Audio(send)
-        body = self._request.stream() if has_body(self._request) else None
+        clocked = Clocked(voice, self._request.state.first_audio)
+        body = clocked.listened(self._request.stream()) if has_body(self._request) else None
         try:
-            await self._join.run(self._request, body, voice.hear, voice)
+            await self._join.run(self._request, body, voice.hear, clocked)
         except SpeechError as error:
             if not await voice.fail(error):
                 raise
         else:
             await voice.end()
+        finally:
+            clocked.end()
 
 
 class _Audio(Speaker):

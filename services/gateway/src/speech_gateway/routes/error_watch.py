@@ -1,4 +1,4 @@
-"""The `error` in a stream of events that is only passed on."""
+"""The error in an answer that is only passed on."""
 
 import json
 
@@ -7,6 +7,27 @@ from speech_core.errors import SpeechError, from_event
 # How a service tells that it has failed; it is its last event. JSON has no line that says so.
 _ERROR = b"\n\nevent: error\ndata: "
 _MAX_ERROR_BYTES = 64 * 1024
+
+
+class EnvelopeWatch:
+    """Holds the beginning of an answer that is an error as a whole."""
+
+    def __init__(self, status: int) -> None:
+        self._status = status
+        self._held = b""
+
+    def feed(self, part: bytes) -> None:
+        """The next bytes, cut anywhere."""
+        self._held = (self._held + part)[:_MAX_ERROR_BYTES]
+
+    @property
+    def code(self) -> str:
+        """Of the error; the status, where it is not told in our words."""
+        try:
+            code = json.loads(self._held)["error"]["code"]
+        except (ValueError, LookupError, TypeError):
+            code = None
+        return code if isinstance(code, str) else str(self._status)
 
 
 class ErrorWatch:

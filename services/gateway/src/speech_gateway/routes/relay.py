@@ -16,7 +16,8 @@ from speech_core.service.operations import Operation
 from speech_core.service.streaming import ClosingResponse
 from speech_gateway.accounts import Account
 from speech_gateway.headers import to_caller, to_upstream
-from speech_gateway.routes.error_watch import ErrorWatch
+from speech_gateway.routes.error_watch import EnvelopeWatch, ErrorWatch
+from speech_gateway.sound_length import SoundLength
 from speech_gateway.upstreams.service import Service
 
 # As the services themselves bound them; a book may be spoken line by line.
@@ -100,14 +101,37 @@ def has_body(request: Request) -> bool:
 
 
 async def _passed_on(service: Service, answer: aiohttp.ClientResponse, stack: AsyncExitStack) -> AsyncGenerator[bytes]:
+    seen = _Seen(answer)
     async with stack:
-        if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+        try:
             async for part in service.read(answer):
+                seen.part(part)
                 yield part
-            return
-        watch = ErrorWatch()
-        async for part in service.read(answer):
-            watch.feed(part)
-            if error := watch.error:
+        finally:
+            seen.end()
+
+
+class _Seen:
+    """What the log and the trace are told of an answer that passes: its error, or how long it sounds."""
+
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        content_type = answer.headers.get("content-type", "")
+        self._envelope = EnvelopeWatch(answer.status) if answer.status >= 400 else None
+        self._events = ErrorWatch() if content_type.startswith("text/event-stream") else None
+        self._length = SoundLength(content_type)
+
+    def part(self, part: bytes) -> None:
+        if self._envelope is not None:
+            self._envelope.feed(part)
+        elif self._events is not None:
+            self._events.feed(part)
+            if error := self._events.error:
                 current().failed(error)
-            yield part
+        else:
+            self._length.feed(part)
+
+    def end(self) -> None:
+        if self._envelope is not None:
+            current().named(self._envelope.code)
+        elif (seconds := self._length.seconds) is not None:
+            current().fields["audio_seconds"] = seconds

@@ -94,7 +94,7 @@ class Service:
             tried.append(address)
             with address.busy(), self._call("POST", path_and_query, address, tries=len(tried)) as span:
                 answer = await self._asked(address, path_and_query, {**headers, **span.headers()}, sent)
-                _tell(span, answer)
+                _tell(span, None if answer is None else answer.status)
                 if answer is None or answer.status == 503:
                     if self._may_go_on(sent, tried):
                         self._metrics.retried(self.name)
@@ -180,14 +180,17 @@ class Service:
                 try:
                     opened = await self._opened(address, path, {**headers, **span.headers()})
                 except aiohttp.WSServerHandshakeError as error:
+                    _tell(span, error.status)
                     code = "draining" if error.status == 503 else "upstream_unreachable"
                     failure = Unavailable(f"{self.name} takes no new socket", code=code)
                     continue
                 except _Broken:
+                    _tell(span, None)
                     self._pool.failed(address)
                     failure = self._unreachable()
                     continue
                 address.succeeded()
+                _tell(span, 101)
                 span.end()  # what is said on the socket has spans of its own
                 async with opened:
                     yield opened
@@ -210,7 +213,8 @@ class Service:
         path = path_and_query.partition("?")[0]
         attributes: dict[str, str | int] = {
             "http.request.method": method,
-            "url.path": path,
+            # Without the query: it may say what is spoken of.
+            "url.full": f"{str(address.url).rstrip('/')}{path}",
             "server.address": address.url.host or "",
             "server.port": address.url.port or 0,
             "speech.upstream": self.name,
@@ -258,11 +262,14 @@ class Service:
         return Unavailable(f"{self.name} cannot be reached", code="upstream_unreachable", retry_after_seconds=2.0)
 
 
-def _tell(span: Span, answer: aiohttp.ClientResponse | None) -> None:
-    if answer is None:
+def _tell(span: Span, status: int | None) -> None:
+    """None is no answer. To a client, 400 and above is an error (OpenTelemetry, HTTP spans)."""
+    if status is None:
         span.fail("upstream_unreachable")
-    else:
-        span.set({"http.response.status_code": answer.status})
+        return
+    span.set({"http.response.status_code": status})
+    if status >= 400:
+        span.fail(str(status))
 
 
 def _hang_up(answer: aiohttp.ClientResponse) -> None:
