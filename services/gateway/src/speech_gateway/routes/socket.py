@@ -108,6 +108,7 @@ class _Passage:
                 self._utterances.refused(told, error)
                 await self._here.send_text(_event_of(error))
             except Unauthenticated as error:
+                self._utterances.refused(told, error)
                 await self._send_off(error, scope)
                 return
             except (aiohttp.ClientError, OSError):
@@ -141,7 +142,6 @@ class _Passage:
 
     async def _send_off(self, error: Unauthenticated, scope: CancelScope) -> None:
         """Who may no longer be here, whatever is in progress."""
-        _count(self._shell, error)
         await self._here.send_text(_event_of(error))
         await self._here.close(wire.CLOSE_NOT_ALLOWED, error.message)
         scope.cancel()
