@@ -110,6 +110,15 @@ def test_bodies_that_come_drop_by_drop_are_told_so_and_logged_once(house) -> Non
     wait_until_logged_once(house, names)
 
 
+def test_bodies_that_hardly_come_do_not_keep_others_out(start_fakes, clip) -> None:
+    """Longer ones than there is room for, on more connections than there are seats."""
+    stack = start_fakes()
+    with opened(stack, [HEAD + b"content-length: 1000000000\r\n\r\nabc"] * 300):
+        wait_until(
+            lambda: httpx.post(f"{stack.url}/api/stt/bytes", content=clip, timeout=20).status_code == 200, seconds=15
+        )
+
+
 def test_listeners_who_never_read_are_cut_off(house) -> None:
     body = json.dumps({"text": "one two three four five six seven eight. " * 90}).encode()
     head = "POST /api/tts HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\nx-request-id: {}\r\n"

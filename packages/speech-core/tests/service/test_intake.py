@@ -7,6 +7,8 @@ import pytest
 from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 from websockets.sync.client import connect
 
+from speech_core.service import intake
+from speech_core.testing.live import live_server
 from speech_core.testing.waiting import wait_until
 
 
@@ -72,6 +74,39 @@ def test_a_body_that_stops_coming_times_out(live) -> None:
 
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"code": "body_timeout"' in answer
+
+
+def opened(live, fields: bytes, body: bytes) -> socket.socket:
+    """A caller of whose body more is announced than comes."""
+    client = socket.create_connection(("127.0.0.1", live.port), timeout=10)
+    client.sendall(b"POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n" + fields + b"\r\n" + body)
+    return client
+
+
+def test_who_hardly_sends_gives_way_when_the_house_is_full(make, monkeypatch) -> None:
+    monkeypatch.setattr(intake, "_PATIENCE_SECONDS", 0.1)
+    toy = make(seats=1)
+    with live_server(toy.app) as live, opened(live, b"", b"abc") as slow:
+        assert toy.entered.wait(10)
+
+        wait_until(lambda: httpx.post(f"{live.url}/count", content=b"hello").json() == {"bytes": 5})
+
+        assert slow.recv(4096).startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize(
+    ("fields", "body"), [(b"Content-Type: text/plain\r\n", b"abc"), (b"", b"a" * 800_000)], ids=["writes", "is fast"]
+)
+def test_who_writes_or_sends_well_keeps_the_seat(make, monkeypatch, fields, body) -> None:
+    monkeypatch.setattr(intake, "_PATIENCE_SECONDS", 0.0)
+    toy = make(seats=1)
+    with live_server(toy.app) as live, opened(live, fields, body) as caller:
+        assert toy.entered.wait(10)
+
+        assert [httpx.post(f"{live.url}/count", content=b"hello").status_code for _ in range(3)] == [503] * 3
+
+        caller.sendall(b"a" * (900_000 - len(body)))
+        assert b'{"bytes":900000}' in caller.recv(4096)
 
 
 def test_a_full_house_is_refused_before_the_body_and_the_connection_lives_on(live, toy) -> None:

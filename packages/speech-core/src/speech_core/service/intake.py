@@ -4,7 +4,9 @@ The way in: seats, bounds and departures, before a handler sees the body. Pure A
 A refusal on load goes out before the body is read. The handler of a caller who has left is cancelled.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import cast
 
@@ -13,11 +15,18 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from speech_core.errors import NotFound, RequestTimeout, SpeechError, Unavailable
+from speech_core.errors import NotFound, Overloaded, RequestTimeout, SpeechError, Unavailable
 from speech_core.service.observation import Observation, current
 from speech_core.service.operations import Operation
+from speech_core.service.pace import Pace
 from speech_core.service.refusal import answer, discard, refuse
 from speech_core.service.shell import Shell
+
+# Who holds a seat with a body that hardly comes gives way when the house is full: below the poorest codec of speech,
+# after longer than a phone loses its network.
+_LEAST_BYTES_PER_SECOND = 500
+_PATIENCE_SECONDS = 5.0
+_LEAVING_SECONDS = 1.0
 
 
 class Intake:
@@ -28,6 +37,7 @@ class Intake:
         self.shell = shell
         self.http = {operation.path: operation for operation in operations if not operation.websocket}
         self.sockets = {operation.path: operation for operation in operations if operation.websocket}
+        self._inside: set[_Visit] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and scope["path"] in self.sockets:
@@ -61,15 +71,36 @@ class Intake:
                 f"POST {operation.path}", {"http.route": operation.path, "speech.operation": operation.name}
             )
             headers = Headers(scope=scope)
+            visit = _Visit(self, operation, observation, receive, send)
             try:
                 self._check_head(operation, headers)
-                with self.shell.seats.take(), self.shell.admit(headers) as lease, self.shell.drain.enter():
-                    scope.setdefault("state", {})["lease"] = lease
-                    await _Visit(self, operation, observation, receive, send).run(scope)
+                with ExitStack() as seat:
+                    scope.setdefault("state", {})["lease"] = await self._admit(headers, seat)
+                    self._inside.add(visit)
+                    await visit.run(scope)
             except SpeechError as error:
                 # Only what is raised here, before the handler: a handler's errors are answered inside.
                 observation.failed(error)
                 await refuse(error, scope, receive, send)
+            finally:
+                self._inside.discard(visit)
+                visit.gone.set()
+
+    async def _admit(self, headers: Headers, seat: ExitStack) -> object:
+        """Take a seat and give its lease; raises `Overloaded`, unless somebody who hardly sends can give way."""
+        try:
+            return seat.enter_context(self._seat(headers))
+        except Overloaded:
+            slowest = min(self._inside, key=_Visit.pace, default=None)
+            if slowest is None or slowest.pace() >= _LEAST_BYTES_PER_SECOND:
+                raise
+            await slowest.give_way()
+        return seat.enter_context(self._seat(headers))
+
+    @contextmanager
+    def _seat(self, headers: Headers) -> Generator[object]:
+        with self.shell.seats.take(), self.shell.admit(headers) as lease, self.shell.drain.enter():
+            yield lease
 
     def _check_head(self, operation: Operation, headers: Headers) -> None:
         if self.shell.drain.draining:
@@ -98,13 +129,34 @@ class _Visit:
         self._started = False
         self._completed = False
         self._body_ended = False
+        self._is_being_written = False
+        self._pace = Pace()
+        self._inside: anyio.CancelScope | None = None
+        self.gone = anyio.Event()
         self._error: SpeechError | None = None
         self._failure: Exception | None = None
 
+    def pace(self) -> float:
+        """Bytes a second of its body; infinite where that says nothing yet, or should not matter."""
+        is_exempt = self._is_being_written or self._body_ended or self._error is not None
+        if is_exempt or self._pace.waited_seconds <= _PATIENCE_SECONDS:
+            return math.inf
+        return self._pace.bytes_per_second
+
+    async def give_way(self) -> None:
+        """End it, and wait until its seat is free."""
+        if self._inside is not None:
+            self._end(RequestTimeout("the body hardly came, while others waited for a seat"), self._inside)
+            with anyio.move_on_after(_LEAVING_SECONDS):
+                await self.gone.wait()
+
     async def run(self, scope: Scope) -> None:
+        # Text that is still being written comes as slowly as it is thought of.
+        self._is_being_written = Headers(scope=scope).get("content-type", "").startswith("text/plain")
         # One part of slack: a handler that does not read its body must not hide that the caller has left.
         to_handler, from_client = anyio.create_memory_object_stream[Message](1)
         async with to_handler, from_client, anyio.create_task_group() as tasks:
+            self._inside = tasks.cancel_scope
             tasks.start_soon(self._watch, to_handler, tasks.cancel_scope)
             tasks.start_soon(self._expire, tasks.cancel_scope)
             try:
@@ -143,7 +195,7 @@ class _Visit:
         seconds = self._shell.settings.body_timeout_seconds
         while more:
             message: Message | None = None
-            with anyio.move_on_after(seconds):
+            with anyio.move_on_after(seconds), self._pace.waiting():
                 message = await self._receive()
             if message is None:
                 self._end(RequestTimeout(f"no part of the body came for {seconds:g} s"), scope)
@@ -151,7 +203,9 @@ class _Visit:
             if message["type"] == "http.disconnect":
                 self._left(scope)
                 return
-            left, more = left - len(message.get("body", b"")), message.get("more_body", False)
+            size_bytes, more = len(message.get("body", b"")), message.get("more_body", False)
+            left -= size_bytes
+            self._pace.came(size_bytes)
             self._body_ended = not more
             if left < 0:
                 self._end(self._operation.too_large(), scope)
