@@ -23,11 +23,38 @@ from speech_tts.wording import spoken
         ),
         ("5% of 1,234.5 is -3.", "five percent of one thousand two hundred and thirty-four point five is minus three."),
         ("Call 0123.", "Call zero one two three."),
-        ("A4, mp3, v3.1.2, 192.168.0.1, 12/05/2024", "A4, mp3, v3.1.2, 192.168.0.1, 12/05/2024"),
+        ("A4, mp3, v3.1.2, 192.168.0.1, 24/7, 1/2", "A4, mp3, v3.1.2, 192.168.0.1, 24/7, 1/2"),
+        (
+            "5€, 20 £ and 5$, 1,200.50€!",
+            "five euro, twenty pounds sterling and five dollars, one thousand two hundred euro and fifty cents!",
+        ),
+        ("5M€ or 1.5 million $", "five million euros or one point five million dollars"),
+        ("-$5, -5€, −5%, 5-10", "minus five dollars, minus five euro, minus five percent, 5-10"),
+        ("100$-200$, 5%-10%", "one hundred dollars-200$, five percent-10%"),
+        ("the 1990s, mid-1980's", "the nineteen nineties, mid-nineteen eighties"),
+        ("1900s, 2000s, 2010s, 1910s", "nineteen hundreds, two thousands, twenty tens, nineteen tens"),
+        ("the '90s, the ’20s, in the 80s", "the nineties, the twenties, in the eighties"),
+        ("90s, 1000s, 1995s", "90s, 1000s, 1995s"),
     ],
 )
 def test_figures_are_said_in_english(written, said) -> None:
     assert spoken(written, "en-US") == said
+
+
+@pytest.mark.parametrize(
+    ("written", "american", "british"),
+    [
+        ("12/05/2024", "December fifth, twenty twenty-four", "May twelfth, twenty twenty-four"),
+        ("5.1.1999", "May first, nineteen ninety-nine", "January fifth, nineteen ninety-nine"),
+        ("05-01-2005", "May first, two thousand and five", "January fifth, two thousand and five"),
+        ("12/31/2024", "December thirty-first, twenty twenty-four", "December thirty-first, twenty twenty-four"),
+        ("31/12/2024", "December thirty-first, twenty twenty-four", "December thirty-first, twenty twenty-four"),
+        ("32/12/2024, 13/13/2024, 1/1-2024", *["32/12/2024, 13/13/2024, 1/1-2024"] * 2),
+    ],
+)
+def test_a_date_in_figures_is_that_of_the_region(written, american, british) -> None:
+    assert spoken(f"On {written}.", "en-US") == spoken(f"On {written}.", "en-us-nyc") == f"On {american}."
+    assert {spoken(f"On {written}.", language) for language in ("en-GB", "en", "en-AU")} == {f"On {british}."}
 
 
 @pytest.mark.parametrize(
@@ -46,14 +73,22 @@ def test_figures_are_said_in_english(written, said) -> None:
         ("5%, 21%, 2,5%", "пять процентов, двадцать один процент, две целых пять десятых процента"),
         ("1-й, 2-я, 5-го", "первый, вторая, пятого"),
         ("Мне 42.", "Мне сорок два."),
-        ("99.99.2024", "99.99.2024"),
+        ("99.99.2024, 05.2024, 1.2.3", "99.99.2024, 05.2024, 1.2.3"),
+        ("1.5.2024", "первого мая две тысячи двадцать четвёртого года"),
+        ("12/05/2024", "двенадцатого мая две тысячи двадцать четвёртого года"),
+        ("5€, 20£, £2, 1$", "пять евро, двадцать фунтов, два фунта, один доллар"),
+        ("-5 ₽, −5%", "минус пять рублей, минус пять процентов"),
+        ("1990-е, 90-е, 2000-х", "тысяча девятьсот девяностые, девяностые, двухтысячных"),
+        ("в 90-х, 20-е годы, к 1980-м годам", "в девяностых, двадцатые годы, к тысяча девятьсот восьмидесятым годам"),
+        ("20-е мая, в 1990-м году", "двадцатое мая, в тысяча девятьсот девяностом году"),
+        ("2-х, 5-х", "двух, пятых"),
     ],
 )
 def test_figures_are_said_in_russian(written, said) -> None:
     assert spoken(written, "ru") == said
 
 
-@given(st.text(st.sampled_from("0123456789.,-:/%$€₽ stndrhмгойякруб") | st.characters(), max_size=80))
+@given(st.text(st.sampled_from("0123456789.,-:/%$€£₽'’ stndrhхмгойякруб") | st.characters(), max_size=80))
 def test_any_text_can_be_said(text) -> None:
     for language in ("en-GB", "ru", "de"):
         spoken(text, language)

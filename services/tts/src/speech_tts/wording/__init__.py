@@ -1,13 +1,15 @@
 """Numbers, money, dates and times as one says them; the words are num2words', what they stand for is found here."""
 
-from collections.abc import Callable, Mapping
-
 from speech_tts.wording import english, russian
-
-_SPOKEN: Mapping[str, Callable[[str], str]] = {"en": english.spoken, "ru": russian.spoken}
 
 
 def spoken(text: str, language: str) -> str:
-    """*text* in words, for the languages that are known here; in others as it is."""
-    say = _SPOKEN.get(language.partition("-")[0].lower())
-    return say(text) if say else text
+    """*text* in words, for the languages that are known here, as in their region (`en-US`); in others as it is."""
+    name, *region = language.lower().split("-")
+    match name:
+        case "en":
+            return english.spoken(text, month_first="us" in region)
+        case "ru":
+            return russian.spoken(text)
+        case _:
+            return text

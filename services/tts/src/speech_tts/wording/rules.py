@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterable
 
 # A number stands alone: in `A4`, `3.1.2` or `2024-05` it is part of something else.
 START, END = r"(?<![\w.,:/-])", r"(?![\w:/]|[.,-]\d)"
+# Or below zero: a dash after figures or their sign is no minus.
+MINUS = r"(?<![\w.,:/$€£₽%-])(?P<minus>[-−])"
+SIGNED_START = rf"(?:{MINUS}|{START})"
 # Longer ones are numbers of accounts and telephones.
 _MOST_DIGITS = 12
 

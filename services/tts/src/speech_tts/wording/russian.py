@@ -7,15 +7,16 @@ import re
 
 from num2words import num2words
 
-from speech_tts.wording.rules import END, START, Rule, applied, is_spelled
+from speech_tts.wording.rules import END, MINUS, SIGNED_START, START, Rule, applied, is_spelled
 
 _MONTHS = "января февраля марта апреля мая июня июля августа сентября октября ноября декабря".split()
 _MONTH = rf"(?:{'|'.join(_MONTHS)})"
 # Thousands are parted by a space, which may be one that does not break.
 _NUMBER = r"\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:,\d{1,12})?|\d+(?:,\d{1,12})?"
 _RUBLES, _DOLLARS, _EUROS = ("рубль", "рубля", "рублей"), ("доллар", "доллара", "долларов"), ("евро", "евро", "евро")
+_POUNDS = ("фунт", "фунта", "фунтов")
 _PERCENTS = ("процент", "процента", "процентов")
-_CURRENCIES = {"₽": _RUBLES, "р": _RUBLES, "$": _DOLLARS, "д": _DOLLARS, "€": _EUROS, "е": _EUROS}
+_CURRENCIES = {"₽": _RUBLES, "р": _RUBLES, "$": _DOLLARS, "д": _DOLLARS, "€": _EUROS, "е": _EUROS, "£": _POUNDS}
 # After a hyphen, an ending tells case and gender.
 _ENDINGS = {
     "й": {"case": "n", "gender": "m"}, "ый": {"case": "n", "gender": "m"}, "ой": {"case": "n", "gender": "m"},
@@ -23,6 +24,9 @@ _ENDINGS = {
     "е": {"case": "n", "gender": "n"}, "ое": {"case": "n", "gender": "n"},
     "го": {"case": "g", "gender": "m"}, "му": {"case": "d", "gender": "m"}, "м": {"case": "p", "gender": "m"},
 }  # fmt: skip
+# Endings of several; with that of the genitive, a number of _FEW is no ordinal.
+_ENDINGS_OF_MANY = {"ые": "n", "х": "g", "ых": "g", "ми": "i", "ыми": "i"}
+_FEW = ("2", "3", "4")
 _YEAR_CASES = {"год": "n", "года": "g", "г.": "g", "году": "p", "годом": "i"}
 
 
@@ -43,8 +47,25 @@ def _cardinal(text: str) -> str:
     return str(num2words(figures, lang="ru"))
 
 
-def _ordinal(figures: str, *, case: str, gender: str = "m") -> str:
-    return str(num2words(int(figures), lang="ru", to="ordinal", case=case, gender=gender))
+def _ordinal(figures: str, *, case: str, gender: str = "m", plural: bool = False) -> str:
+    return str(num2words(int(figures), lang="ru", to="ordinal", case=case, gender=gender, plural=plural))
+
+
+def _with_ending(match: re.Match[str]) -> str:
+    figures, ending = match["figures"], match["ending"]
+    if figures in _FEW and ending == "х":
+        return str(num2words(int(figures), lang="ru", case="g"))
+    if case := _ENDINGS_OF_MANY.get(ending):
+        return _ordinal(figures, case=case, plural=True)
+    if match["years"] and ending in ("е", "м"):
+        return _ordinal(figures, case="n" if ending == "е" else "d", plural=True)
+    # Up to thirty it is a day of a month, above it can only be years.
+    is_decade = ending == "е" and figures.endswith("0") and int(figures) > 30
+    return _ordinal(figures, **_ENDINGS[ending], plural=is_decade)
+
+
+def _minus(match: re.Match[str]) -> str:
+    return "минус " if match["minus"] else ""
 
 
 def _counted(text: str, forms: tuple[str, str, str]) -> str:
@@ -62,7 +83,7 @@ def _counted(text: str, forms: tuple[str, str, str]) -> str:
 
 
 def _money(match: re.Match[str]) -> str:
-    return _counted(match["figures"], _CURRENCIES[match["sign"][0].lower()])
+    return _minus(match) + _counted(match["figures"], _CURRENCIES[match["sign"][0].lower()])
 
 
 def _year(match: re.Match[str]) -> str:
@@ -99,13 +120,19 @@ _RULES: tuple[Rule, ...] = (
     (re.compile(rf"{START}(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?![\w:]*\d)"), _time),
     (
         re.compile(
-            rf"{START}(?P<figures>{_NUMBER})[ \u00a0]?(?P<sign>[₽$€]|руб(?:\.|(?!\w))|долл(?:\.|(?!\w))|евро(?!\w))"
+            rf"{SIGNED_START}(?P<figures>{_NUMBER})[ \u00a0]?"
+            rf"(?P<sign>[₽$€£]|руб(?:\.|(?!\w))|долл(?:\.|(?!\w))|евро(?!\w))"
         ),
         _money,
     ),
-    (re.compile(rf"(?<!\w)(?P<sign>[₽$€])\s?(?P<figures>{_NUMBER})(?!\d)"), _money),
     (
-        re.compile(rf"{START}(?P<day>\d\d)\.(?P<month>\d\d)\.(?P<year>\d{{4}})(?:\sг\.|\sгода)?(?![\w.]\d)"),
+        re.compile(rf"(?:{MINUS}|(?<!\w))(?P<sign>[₽$€£])\s?(?P<figures>{_NUMBER})(?!\d)"),
+        _money,
+    ),
+    (
+        re.compile(
+            rf"{START}(?P<day>\d\d?)(?P<mark>[./])(?P<month>\d\d?)(?P=mark)(?P<year>\d{{4}})(?:\sг\.|\sгода)?(?![\w.]\d)"
+        ),
         _numeric_date,
     ),
     (
@@ -119,13 +146,18 @@ _RULES: tuple[Rule, ...] = (
         _year,
     ),
     (
-        re.compile(rf"{START}(?P<figures>\d{{1,12}})-(?P<ending>{'|'.join(_ENDINGS)})(?!\w)"),
-        lambda match: _ordinal(match["figures"], **_ENDINGS[match["ending"]]),
+        re.compile(
+            rf"{START}(?P<figures>\d{{1,12}})-(?P<ending>{'|'.join((*_ENDINGS, *_ENDINGS_OF_MANY))})(?!\w)"
+            rf"(?=(?P<years>\sгод(?:ы|ам)\b)?)"
+        ),
+        _with_ending,
     ),
-    (re.compile(rf"{START}(?P<figures>{_NUMBER})\s?%"), lambda match: _counted(match["figures"], _PERCENTS)),
     (
-        re.compile(rf"(?<![\w.,:/-])[-−](?P<figures>{_NUMBER}){END}"),
-        lambda match: f"минус {_cardinal(match['figures'])}",
+        re.compile(rf"{SIGNED_START}(?P<figures>{_NUMBER})\s?%"),
+        lambda match: _minus(match) + _counted(match["figures"], _PERCENTS),
     ),
-    (re.compile(rf"{START}(?P<figures>{_NUMBER}){END}"), lambda match: _cardinal(match["figures"])),
+    (
+        re.compile(rf"{SIGNED_START}(?P<figures>{_NUMBER}){END}"),
+        lambda match: _minus(match) + _cardinal(match["figures"]),
+    ),
 )
