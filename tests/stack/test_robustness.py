@@ -1,6 +1,7 @@
 """What happens when a process dies, the house is full, or a caller leaves: with real processes."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -89,6 +90,19 @@ def test_a_listener_who_leaves_stops_the_engine_behind_the_gateway(stack) -> Non
         while not isinstance(socket.recv(timeout=60), bytes):
             pass
     wait_until_idle(stack.tts, "tts_socket")
+
+
+def test_sound_comes_through_the_gateway_no_faster_than_asked(start_fakes) -> None:
+    stack = start_fakes(TTS_OTHER_ENGINES="[]", TTS_SENTENCE_PAUSE_SECONDS="0")
+    with connect(f"{stack.ws_url}/ws/tts", compression=None) as socket:
+        socket.send(json.dumps({"text": "word " * 25, "ahead_seconds": 0.5}))
+        began_seconds, event = time.monotonic(), {}
+        while event.get("type") != "end":
+            message = socket.recv(timeout=20)
+            event = json.loads(message) if isinstance(message, str) else event
+
+    assert event["audio_seconds"] == pytest.approx(2.5)
+    assert time.monotonic() - began_seconds >= 2.5 - 0.5 - 0.1
 
 
 def test_a_caller_who_leaves_stops_the_recognition_behind_the_gateway(stack) -> None:

@@ -15,13 +15,14 @@ from starlette.websockets import WebSocketDisconnect
 from speech_core.audio import Pcm
 from speech_core.codec.frames import Framer, framer_for
 from speech_core.contracts import tts_socket as wire
-from speech_core.contracts.errors import ErrorBody
-from speech_core.errors import InvalidRequest, Overloaded, SpeechError, envelope
+from speech_core.errors import InvalidRequest, Overloaded, SpeechError
+from speech_core.pipeline.ahead import one_ahead
 from speech_core.service.observation import Observation
 from speech_core.service.operations import Operation
 from speech_core.service.shell import Shell
 from speech_core.service.utterances import Utterance, span_of, uttered
 from speech_tts.drafts import Draft
+from speech_tts.listener import Listener, Stalled
 from speech_tts.messages import limits, parsed
 from speech_tts.pipeline import Pipeline, Speech, Talk, nothing_to_speak
 from speech_tts.sentences import Splitter
@@ -60,16 +61,13 @@ Queue = MemoryObjectSendStream[_Order]
 Waiting = MemoryObjectReceiveStream[_Order]
 
 
-class _Stalled(Exception):
-    """The listener has stopped reading."""
-
-
 @dataclass(slots=True)
 class _Spoken:
     """What has left of one utterance."""
 
     talk: Talk
     started_seconds: float
+    ahead_seconds: float | None
     audio_seconds: float = 0.0
     first_audio_ms: float | None = None
 
@@ -82,6 +80,7 @@ class Session:
         self._pipeline: Pipeline = websocket.state.pipeline
         self._settings: TtsSettings = websocket.state.settings
         self.shell: Shell = websocket.state.shell
+        self._listener = Listener(websocket, self.shell.drain, stalled_seconds=self._settings.stalled_seconds)
         self._speaking: CancelScope | None = None
         self._uttering = Observation()
         self._writing: _Order | None = None
@@ -98,11 +97,11 @@ class Session:
         to_speaker, waiting = anyio.create_memory_object_stream[_Order](self._settings.queued_utterances)
         try:
             async with to_speaker, waiting, anyio.create_task_group() as tasks:
-                await self._say(wire.Ready(limits=limits(self._settings)))
+                await self._listener.say(wire.Ready(limits=limits(self._settings)))
                 tasks.start_soon(self._receive_loop, to_speaker, waiting, tasks.cancel_scope)
                 tasks.start_soon(self._speak_loop, waiting, tasks.cancel_scope)
                 tasks.start_soon(self._leave_when_draining, tasks.cancel_scope)
-        except* (WebSocketDisconnect, _Stalled):
+        except* (WebSocketDisconnect, Stalled):
             pass  # the listener has left or stopped listening: there is nobody to tell
 
     async def _receive_loop(self, to_speaker: Queue, waiting: Waiting, scope: CancelScope) -> None:
@@ -131,7 +130,7 @@ class Session:
                 except SpeechError as error:
                     with self._counted(message) as observation:
                         observation.failed(error)
-                        await self._complain(error, self._messages, None)
+                        await self._listener.complain(error, self._messages, None)
 
     async def _speak_loop(self, waiting: Waiting, scope: CancelScope) -> None:
         async for order in waiting:
@@ -205,8 +204,8 @@ class Session:
             except SpeechError as error:
                 order.draft.end()  # the rest of what is being written goes nowhere
                 observation.failed(error)
-                await self._complain(error, order.number, order.how.id)
-            except (WebSocketDisconnect, _Stalled, anyio.get_cancelled_exc_class()):
+                await self._listener.complain(error, order.number, order.how.id)
+            except (WebSocketDisconnect, Stalled, anyio.get_cancelled_exc_class()):
                 observation.cancelled()
                 raise
             except Exception as error:
@@ -224,7 +223,7 @@ class Session:
         voice = self._pipeline.voices.choose(how.voice, how.language)
         framer = framer_for(how.format, voice.format, sample_rate_hz=how.sample_rate)
         talk = self._pipeline.begin(Speech(voice, how.speed), operation=OPERATION.name)
-        spoken = _Spoken(talk, anyio.current_time())
+        spoken = _Spoken(talk, anyio.current_time(), how.ahead_seconds)
         with CancelScope() as speaking:
             self._speaking = speaking
             try:
@@ -232,8 +231,9 @@ class Session:
             finally:
                 self._speaking = None
         if speaking.cancelled_caught:
+            self._listener.cut()
             observation.cancelled()
-        await self._say(
+        await self._listener.say(
             wire.End(
                 reply_to=order.number,
                 id=how.id,
@@ -244,10 +244,10 @@ class Session:
         )
 
     async def _stream(self, order: _Order, framer: Framer, spoken: _Spoken) -> None:
-        async with aclosing(self._sound(order.draft, spoken.talk)) as sound:
+        async with one_ahead(self._sound(order.draft, spoken.talk)) as sound:
             async for pcm in sound:
                 if spoken.first_audio_ms is None:
-                    await self._say(_start(order, framer))
+                    await self._listener.say(_start(order, framer))
                 with spoken.talk.span.child("encode"):
                     frames = await to_thread.run_sync(framer.push, pcm)
                 for frame in frames:
@@ -271,21 +271,12 @@ class Session:
                 yield pcm
 
     async def _send(self, frame: bytes, framer: Framer, spoken: _Spoken) -> None:
-        with anyio.move_on_after(self._settings.stalled_seconds) as patience:
-            await self._websocket.send_bytes(frame)
-        if patience.cancelled_caught:
-            raise _Stalled
-        spoken.audio_seconds += framer.seconds(frame)
-        spoken.talk.sent(framer.seconds(frame))
+        audio_seconds = framer.seconds(frame)
+        await self._listener.play(frame, audio_seconds, ahead_seconds=spoken.ahead_seconds)
+        spoken.audio_seconds += audio_seconds
+        spoken.talk.sent(audio_seconds)
         if spoken.first_audio_ms is None:
             spoken.first_audio_ms = round(1000 * (anyio.current_time() - spoken.started_seconds), 3)
-
-    async def _complain(self, error: SpeechError, number: int, utterance_id: str | None) -> None:
-        body = ErrorBody.model_validate(envelope(error)["error"])
-        await self._say(wire.Error(reply_to=number, id=utterance_id, error=body))
-
-    async def _say(self, message: BaseModel) -> None:
-        await self._websocket.send_text(message.model_dump_json(exclude_none=True))
 
 
 def _start(order: _Order, framer: Framer) -> wire.Start:

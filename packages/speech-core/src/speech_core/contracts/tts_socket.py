@@ -27,13 +27,18 @@ SocketFormat = Literal["pcm", "opus", "mulaw", "alaw"]
 
 
 class Spoken(Sent):
-    """How an utterance is to be spoken; *traceparent* (W3C Trace Context) is the trace that it belongs to."""
+    """
+    How an utterance is to be spoken; *traceparent* (W3C Trace Context) is the trace that it belongs to.
+
+    With *ahead_seconds*, no more sound than that is sent ahead of one who plays it as it comes.
+    """
 
     voice: str | None = None
     language: str | None = None
     speed: Speed = 1.0
     format: SocketFormat = "pcm"
     sample_rate: SampleRateHz | None = None
+    ahead_seconds: Annotated[float, Field(ge=0.5, le=600)] | None = None
     id: Annotated[str, Field(max_length=128)] | None = None
     traceparent: Annotated[str, Field(max_length=128)] | None = None
 

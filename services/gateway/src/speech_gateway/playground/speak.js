@@ -45,7 +45,8 @@ function speak() {
   line.onopen = () => {
     opened = true;
     asked = performance.now();
-    line.send(JSON.stringify({ text: text.value, voice: voice.value || undefined, speed: Number(speed.value) }));
+    const how = { voice: voice.value || undefined, speed: Number(speed.value), ahead_seconds: 5 };
+    line.send(JSON.stringify({ text: text.value, ...how }));
   };
   line.onmessage = ({ data }) => {
     if (data instanceof ArrayBuffer) {
