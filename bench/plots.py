@@ -17,7 +17,10 @@ _NAMES = {
     "socket": "this service",
     "Piper's server": "Piper's own server",
 }
-_COLORS = {"http": "#3457d5", "socket": "#3457d5", "reference": "#9aa3b5", "batched": "#c7a24a"}
+_COLORS = {
+    "http": "#3457d5", "socket": "#3457d5", "reference": "#9aa3b5", "batched": "#c7a24a",
+    "engine": "#c7a24a", "wyoming-piper": "#6b7690", "Piper's server": "#9aa3b5",
+}  # fmt: skip
 
 
 def _rows(*names: str) -> list[dict]:
@@ -50,13 +53,11 @@ def synthesis() -> None:
     """First audio of a short text, a long sentence and ten sentences."""
     found = json.loads((_RESULTS / "synthesis.json").read_text(encoding="utf-8"))["first_audio"]
     figure, axes = pyplot.subplots(figsize=(7, 3.2), layout="constrained")
-    ways = ("engine", "socket", "Piper's server")
+    ways = ("engine", "socket", "wyoming-piper", "Piper's server")
     for index, way in enumerate(ways):
         heights = [1000 * statistics.median(found[text][way]) for text in found]
-        places = [at + (index - 1) * 0.26 for at in range(len(found))]
-        bars = axes.bar(
-            places, heights, 0.24, label=_NAMES[way], color=_COLORS.get(way, "#9aa3b5" if index else "#c7a24a")
-        )
+        places = [at + (index - 1.5) * 0.21 for at in range(len(found))]
+        bars = axes.bar(places, heights, 0.19, label=_NAMES.get(way, way), color=_COLORS[way])
         axes.bar_label(bars, fmt="%.0f", fontsize=8)
     axes.set_xticks(range(len(found)), list(found))
     axes.set(ylabel="first audio, ms", title="en_US-joe-medium, two cores")

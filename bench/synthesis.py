@@ -1,8 +1,8 @@
 """
-Synthesis side by side: first audio and throughput of our service, of its engine in process, and of Piper's server.
+Synthesis side by side: first audio and throughput of our service, of its engine in process, and of Piper's servers.
 
-Piper's own HTTP server needs flask. Streams are players: they start with the first sound, play in real time, and fall
-silent when the next sound is late.
+Piper's own HTTP server needs flask, wyoming-piper an environment of its own. Streams are players: they start with the
+first sound, play in real time, and fall silent when the next sound is late.
 """
 
 import argparse
@@ -11,26 +11,26 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Barrier
 
 import httpx
-import numpy as np
+from player import Played, Player, Speak
 from service import ServiceProcess, free_port, tts
 from websockets.sync.client import connect
+from wyoming_line import over_wyoming, wyoming_server
 
 from speech_core.models.store import Store
 from speech_tts.engines.piper import PiperEngine
 from speech_tts.settings import TtsSettings
 
-_RATE_HZ = 22_050
-_AUDIBLE = 32_768 * 10 ** (-45 / 20)
 _TIMEOUT_SECONDS = 300.0
 _START_SECONDS = 60.0
+# Streams come within this time, one after the other.
+_STAGGER_SECONDS = 0.5
 
 SHORT = "The weather is fine today."
 LONG = (
@@ -51,52 +51,6 @@ TEN = " ".join(
         "In the evening we take the last train home.",
     )
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """One stream: when it could first be heard, what it played, and how often and how long it fell silent."""
-
-    first_seconds: float
-    audio_seconds: float
-    wall_seconds: float
-    underruns: int
-    silent_seconds: float
-
-
-class Player:
-    """Takes runs of samples as they arrive."""
-
-    def __init__(self) -> None:
-        self._started = time.perf_counter()
-        self._first: float | None = None
-        self._due = 0.0
-        self._audio = 0.0
-        self._underruns = 0
-        self._silent = 0.0
-
-    def take(self, samples: bytes) -> None:
-        now = time.perf_counter()
-        heard = np.abs(np.frombuffer(samples[: len(samples) // 2 * 2], "<i2").astype(int))
-        if self._first is None:
-            if heard.size == 0 or heard.max() < _AUDIBLE:
-                return
-            self._first = self._due = now
-        if now > self._due:
-            late = now - self._due
-            self._underruns += late > 0.001
-            self._silent += late
-            self._due = now
-        self._due += heard.size / _RATE_HZ
-        self._audio += heard.size / _RATE_HZ
-
-    def played(self) -> Played:
-        now = time.perf_counter()
-        first = self._first if self._first is not None else now
-        return Played(first - self._started, self._audio, now - self._started, self._underruns, self._silent)
-
-
-Speak = Callable[[str], Played]
 
 
 def over_http(service: ServiceProcess) -> Speak:
@@ -221,16 +175,60 @@ def together(speak: Speak, streams: int, stagger_seconds: float) -> list[Played]
         return list(listeners.map(listen, range(streams)))
 
 
+def many(ways: dict[str, Speak], lanes: int, streams: int, rounds: int) -> Iterator[dict[str, object]]:
+    """What so many listeners at once hear, a row a way; the engine in process speaks to as many as it has lanes."""
+    for way, speak in ways.items():
+        speeds, firsts, underruns, silent = [], [], 0, 0.0
+        for _ in range(rounds):
+            started = time.perf_counter()
+            if way == "engine":
+                with ThreadPoolExecutor(lanes) as pool:
+                    played = list(pool.map(speak, [TEN] * streams))
+            else:
+                played = together(speak, streams, _STAGGER_SECONDS)
+            wall = time.perf_counter() - started
+            speeds.append(sum(one.audio_seconds for one in played) / wall)
+            firsts.append([one.first_seconds for one in played])
+            underruns += sum(one.underruns for one in played)
+            silent += sum(one.silent_seconds for one in played)
+        middle = [statistics.median(one) for one in firsts]
+        latest = [max(one) for one in firsts]
+        print(
+            f"{streams:8}{way:>16}{spread(speeds, digits=1):>22}{spread(middle, 1000):>22}{spread(latest, 1000):>22}"
+            f"{underruns:11}{silent:10.2f}",
+            flush=True,
+        )
+        yield {
+            "streams": streams, "way": way, "throughput": speeds, "first_seconds": firsts,
+            "worst_first_seconds": latest, "underruns": underruns, "silent_seconds": silent,
+        }  # fmt: skip
+
+
+def kept(path: Path | None, found: dict[str, list]) -> None:
+    """Write what was found over what was found before of the same: a long table is measured in pieces."""
+    if path is None:
+        return
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"first_audio": {}, "streams": []}
+    new = {(row["streams"], row["way"]) for row in found["streams"]}
+    old = [row for row in before["streams"] if (row["streams"], row["way"]) not in new]
+    rows = sorted(old + found["streams"], key=lambda row: row["streams"])
+    result = {"first_audio": found["first_audio"] or before["first_audio"], "streams": rows}
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--streams", type=int, nargs="+", default=[1, 2, 4, 8, 16])
+    parser.add_argument("--streams", type=int, nargs="*", default=[1, 2, 4, 8, 16])
+    parser.add_argument("--first-audio", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--ways", nargs="+", default=["engine", "socket", "Piper's server"], help="of the streams")
+    parser.add_argument("--wyoming", type=Path, help="a Python with wyoming-piper, to hear that too")
     parser.add_argument("--threads", type=int, help="cores of one synthesis")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="what is there of other streams stays")
     arguments = parser.parse_args()
     own = {} if arguments.threads is None else {"threads": arguments.threads}
     settings = TtsSettings(**own)
-    with tts(seats=64, **own) as service, piper_server(settings) as piper:
+    with tts(seats=64, **own) as service, piper_server(settings) as piper, ExitStack() as more:
         engine = PiperEngine(settings)
         ways = {
             "engine": in_process(engine),
@@ -238,35 +236,20 @@ def main() -> None:
             "http": over_http(service),
             "Piper's server": over_piper(piper),
         }
+        if arguments.wyoming:
+            folder = Store(settings.models_dir).find(settings.voice)
+            ways["wyoming-piper"] = over_wyoming(more.enter_context(wyoming_server(arguments.wyoming, folder)))
         for speak in ways.values():
             speak(SHORT)
-        found = {"first_audio": first_audio(ways, arguments.rounds), "streams": []}
-        print(f"\n{'streams':>8}{'way':>16}{'throughput':>22}{'first audio ms':>22}{'underruns':>11}{'silent s':>10}")
+        found = {"first_audio": first_audio(ways, arguments.rounds) if arguments.first_audio else {}, "streams": []}
+        print(
+            f"\n{'streams':>8}{'way':>16}{'throughput':>22}{'median first ms':>22}{'latest first ms':>22}"
+            f"{'underruns':>11}{'silent s':>10}"
+        )
         for streams in arguments.streams:
-            for way in ("engine", "socket", "Piper's server"):
-                speeds, firsts, underruns, silent = [], [], 0, 0.0
-                for _ in range(arguments.rounds):
-                    started = time.perf_counter()
-                    if way == "engine":
-                        with ThreadPoolExecutor(engine.lanes.total) as pool:
-                            played = list(pool.map(lambda _: ways["engine"](TEN), range(streams)))
-                    else:
-                        played = together(ways[way], streams, 0.5)
-                    wall = time.perf_counter() - started
-                    speeds.append(sum(one.audio_seconds for one in played) / wall)
-                    firsts.append(max(one.first_seconds for one in played))
-                    underruns += sum(one.underruns for one in played)
-                    silent += sum(one.silent_seconds for one in played)
-                found["streams"].append(
-                    {"streams": streams, "way": way, "throughput": speeds, "worst_first_seconds": firsts,
-                     "underruns": underruns, "silent_seconds": silent}
-                )  # fmt: skip
-                print(
-                    f"{streams:8}{way:>16}{spread(speeds, digits=1):>22}{spread(firsts, 1000):>22}"
-                    f"{underruns:11}{silent:10.2f}"
-                )
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            asked = {way: ways[way] for way in arguments.ways}
+            found["streams"] += many(asked, engine.lanes.total, streams, arguments.rounds)
+    kept(arguments.json, found)
 
 
 if __name__ == "__main__":

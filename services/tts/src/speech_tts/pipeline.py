@@ -26,7 +26,7 @@ from speech_tts.metrics import SynthesisMetrics
 from speech_tts.seams import Seams
 from speech_tts.sentences import split
 from speech_tts.settings import TtsSettings
-from speech_tts.turns import Turns
+from speech_tts.turns import Place, Turns
 from speech_tts.voices import Voices
 from speech_tts.wording import spoken
 
@@ -128,7 +128,7 @@ class Talk:
         self._timeout_seconds = settings.synthesis_timeout_seconds
         pause_seconds = settings.sentence_pause_seconds / speech.speed
         self._seams = Seams(speech.voice.format, pause_seconds=pause_seconds)
-        self._started_seconds = anyio.current_time()
+        self._place = Place(anyio.current_time())
         self._sent_seconds = 0.0
         self._computed_seconds = 0.0
         self._waited_ns = 0, 0
@@ -137,7 +137,7 @@ class Talk:
     async def say(self, pieces: Iterable[str]) -> AsyncGenerator[Pcm]:
         """The sound of *pieces*, a phrase at a time: the next one is made once the last one was taken."""
         if not self.audio_seconds:
-            self._started_seconds = anyio.current_time()
+            self._place.since_seconds = anyio.current_time()
         try:
             async with aclosing(pull(self._phrases(pieces), limiter=self._threads, turn=self._turn)) as phrases:
                 asked_seconds = time.perf_counter()
@@ -146,6 +146,7 @@ class Talk:
                     if took_seconds > self._timeout_seconds:
                         raise DeadlineExceeded(f"a phrase was not spoken within {self._timeout_seconds:g} s")
                     self.audio_seconds += pcm.seconds
+                    self._place.made(pcm.seconds, anyio.current_time())
                     self._waited()
                     self._observation.stage = "send"
                     yield pcm
@@ -158,7 +159,7 @@ class Talk:
     def sent(self, audio_seconds: float) -> None:
         """That much of it has left for the listener."""
         if audio_seconds and not self._sent_seconds:
-            waited_seconds = anyio.current_time() - self._started_seconds
+            waited_seconds = anyio.current_time() - self._place.since_seconds
             self._metrics.first_audio.sent(self._operation, self._speech.voice.engine, waited_seconds, self.span)
             self._observation.first_audio(waited_seconds)
         self._sent_seconds += audio_seconds
@@ -183,10 +184,9 @@ class Talk:
 
     @asynccontextmanager
     async def _turn(self) -> AsyncGenerator[None]:
-        """A turn among all utterances: who would fall silent first goes first."""
+        """A turn among all utterances."""
         self._observation.stage, began_ns = "queue", time.time_ns()
-        # When a listener who began at once has heard all that was made.
-        async with self._turns.take(self._started_seconds + self.audio_seconds):
+        async with self._turns.take(self._place):
             self._observation.stage, self._waited_ns = "engine", (began_ns, time.time_ns())
             yield
 
