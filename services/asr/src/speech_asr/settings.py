@@ -10,8 +10,8 @@ from speech_core.service.cpus import available_cpus
 from speech_core.service.settings import ServiceSettings
 
 _GIB = 1 << 30
-# Where the throughput of a GPU bends; a CPU gains little from a batch, and a request waits for all of it.
-_BATCH_ON_A_GPU, _BATCH_ON_A_CPU = 16, 2
+# Where the throughput of a GPU bends, and that of a CPU, of which a request waits for all of its batch.
+_BATCH_ON_A_GPU, _BATCH_ON_A_CPU = 16, 4
 
 
 @dataclass(frozen=True, slots=True)
