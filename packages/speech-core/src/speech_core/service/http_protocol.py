@@ -97,8 +97,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.cycle.waiting_for_100_continue = False  # RFC 9110, 10.1.1
 
     def on_body(self, body: bytes) -> None:
-        if not self._flooded:
-            super().on_body(body)
+        if self._flooded:
+            return
+        if not self.cycle.body:
+            self.cycle.body = b""  # type: ignore[assignment]  # to which a part is added, and taken from, without a copy
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._in_body, self._begun_seconds = False, None
