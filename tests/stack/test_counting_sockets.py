@@ -1,6 +1,8 @@
 """Each utterance on a socket is counted once and alike by the gateway and by tts, whatever is sent besides."""
 
+import contextlib
 import json
+import random
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -172,3 +174,30 @@ def test_text_that_goes_on_after_a_failure_is_another_request_by_its_id(start_fa
     for process in (stack.gateway, stack.tts):
         wait_until(lambda process=process: outcomes(process) == expected)
         assert process.counted("speech_in_flight") == 0
+
+
+MESSAGES = (
+    {"text": "One two."}, {"text": "Three.", "id": "a"}, {"text": " "}, {"text": "Who?", "voice": "nobody"},
+    {"text": "x" * 5000}, {"text": "Four.", "traceparent": "garbage"}, WRITTEN, BAD, FLUSH, {"type": "cancel"},
+    {**WRITTEN, "id": "b"}, {**WRITTEN, "id": "c", "voice": "nobody"}, {"type": "nap"}, {"type": "flush", "x": 1},
+    b"\0", "no json", "[]",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_messages_in_any_order_are_counted_alike_by_both(lines: Any, seed: int) -> None:
+    chosen = random.Random(seed).choices(MESSAGES, k=12)
+    before = [outcomes(process) for process in (lines.gateway, lines.tts)]
+
+    with connect(f"{lines.ws_url}/ws/tts") as line:
+        for message in (*chosen, {"type": "close"}, {"text": "Too late."}):
+            line.send(json.dumps(message) if isinstance(message, dict) else message)
+        with contextlib.suppress(ConnectionClosedOK):
+            while True:
+                line.recv(timeout=20)
+
+    for process in (lines.gateway, lines.tts):
+        wait_until(lambda process=process: process.counted("speech_sockets") == 0)
+        assert process.counted("speech_in_flight") == 0
+    gateway, tts = (of_sockets(*each) for each in zip((lines.gateway, lines.tts), before, strict=True))
+    assert gateway == tts, chosen
