@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import httpx
 from player import Played, Player, Speak
@@ -204,7 +205,7 @@ def many(ways: dict[str, Speak], lanes: int, streams: int, rounds: int) -> Itera
         }  # fmt: skip
 
 
-def kept(path: Path | None, found: dict[str, list]) -> None:
+def kept(path: Path | None, found: dict[str, Any]) -> None:
     """Write what was found over what was found before of the same: a long table is measured in pieces."""
     if path is None:
         return
@@ -241,15 +242,16 @@ def main() -> None:
             ways["wyoming-piper"] = over_wyoming(more.enter_context(wyoming_server(arguments.wyoming, folder)))
         for speak in ways.values():
             speak(SHORT)
-        found = {"first_audio": first_audio(ways, arguments.rounds) if arguments.first_audio else {}, "streams": []}
+        if arguments.first_audio:
+            kept(arguments.json, {"first_audio": first_audio(ways, arguments.rounds), "streams": []})
         print(
             f"\n{'streams':>8}{'way':>16}{'throughput':>22}{'median first ms':>22}{'latest first ms':>22}"
             f"{'underruns':>11}{'silent s':>10}"
         )
         for streams in arguments.streams:
             asked = {way: ways[way] for way in arguments.ways}
-            found["streams"] += many(asked, engine.lanes.total, streams, arguments.rounds)
-    kept(arguments.json, found)
+            for row in many(asked, engine.lanes.total, streams, arguments.rounds):
+                kept(arguments.json, {"first_audio": {}, "streams": [row]})
 
 
 if __name__ == "__main__":

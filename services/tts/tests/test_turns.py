@@ -1,6 +1,7 @@
 from contextlib import AsyncExitStack
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from speech_tts.turns import Place, Turns
@@ -14,9 +15,9 @@ def new(waited_seconds: float = 0.0) -> Place:
     return Place(NOW_SECONDS - waited_seconds)
 
 
-def playing(ahead_seconds: float, *, turn_seconds: float = 0.0) -> Place:
+def playing(ahead_seconds: float, *, phrase_seconds: float = 0.0) -> Place:
     """One whose listener has so much to play yet."""
-    return Place(NOW_SECONDS - 60, NOW_SECONDS + ahead_seconds, turn_seconds)
+    return Place(NOW_SECONDS - 60, NOW_SECONDS + ahead_seconds, phrase_seconds)
 
 
 async def order_of(*places: Place, total: int = 1) -> list[int]:
@@ -26,7 +27,6 @@ async def order_of(*places: Place, total: int = 1) -> list[int]:
     async def speak(number: int, place: Place) -> None:
         async with turns.take(place):
             order.append(number)
-            place.turn_seconds = 0.0
 
     async with AsyncExitStack() as held, anyio.create_task_group() as tasks:
         for _ in range(total):
@@ -43,15 +43,15 @@ async def test_who_would_fall_silent_first_is_let_in_first() -> None:
 
 
 async def test_a_new_one_goes_before_those_who_have_the_time() -> None:
-    assert await order_of(playing(9, turn_seconds=1), playing(2, turn_seconds=0.5), new(), new()) == [2, 3, 1, 0]
+    assert await order_of(playing(9, phrase_seconds=1), playing(2, phrase_seconds=0.5), new(), new()) == [2, 3, 1, 0]
 
 
 @pytest.mark.parametrize(
     "players",
     [
-        [playing(0.9, turn_seconds=0.5)],  # its next phrase may take a second
+        [playing(0.9, phrase_seconds=0.5)],  # its next phrase may take a second
         [playing(-1)],  # it is silent already
-        [playing(3, turn_seconds=1), playing(3.9, turn_seconds=1)],  # the second has to wait for the first
+        [playing(3, phrase_seconds=1), playing(3.9, phrase_seconds=1)],  # the second has to wait for the first
     ],
 )
 async def test_a_new_one_waits_where_somebody_would_fall_silent(players) -> None:
@@ -59,7 +59,7 @@ async def test_a_new_one_waits_where_somebody_would_fall_silent(players) -> None
 
 
 async def test_several_turns_at_once_take_their_part_of_the_time() -> None:
-    players = [playing(1.1, turn_seconds=0.5), playing(1.1, turn_seconds=0.5)]
+    players = [playing(1.1, phrase_seconds=0.5), playing(1.1, phrase_seconds=0.5)]
 
     assert (await order_of(new(), *players))[0] == 1
     assert (await order_of(new(), *players, total=2))[0] == 0
@@ -78,13 +78,18 @@ async def test_a_listener_who_fell_silent_goes_on_when_the_next_phrase_is_made()
     assert place.silent_at_seconds == NOW_SECONDS + 7
 
 
-async def test_how_long_a_turn_took_is_remembered() -> None:
-    place = new()
+async def test_how_long_a_phrase_took_is_remembered_and_a_turn_without_one_is_not() -> None:
+    turns, place = Turns(1), new()
 
-    async with Turns(1).take(place):
+    async with turns.take(place):
+        await anyio.lowlevel.checkpoint()
+    place.made(2.0, NOW_SECONDS)
+    took_seconds = place.phrase_seconds
+    async with turns.take(place):
         pass
 
-    assert 0 < place.turn_seconds < 5
+    assert 0 < took_seconds < 5
+    assert place.phrase_seconds == took_seconds
 
 
 async def test_as_many_as_there_are_run_at_once() -> None:

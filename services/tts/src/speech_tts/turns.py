@@ -16,17 +16,19 @@ _PATIENCE_SECONDS = 10.0
 @dataclass(slots=True, eq=False)
 class Place:
     """
-    One utterance among the others: when its listener has heard all that was made, how long its last turn took.
+    One utterance among the others: when its listener has heard all that was made, how long its last phrase took.
 
-    It is new while its listener has heard nothing.
+    It is new while its listener has heard nothing. A turn may bring no phrase: text is still being written.
     """
 
     since_seconds: float
     silent_at_seconds: float | None = None
+    phrase_seconds: float = 0.0
     turn_seconds: float = 0.0
 
     def made(self, audio_seconds: float, now_seconds: float) -> None:
-        """That much more can be heard; who fell silent before goes on now."""
+        """The last turn brought that much more to hear; who fell silent before goes on now."""
+        self.phrase_seconds = self.turn_seconds
         self.silent_at_seconds = max(self.silent_at_seconds or 0.0, now_seconds) + audio_seconds
 
 
@@ -108,7 +110,7 @@ class Turns:
             return True
         ready_seconds = self._now() + _GROWTH * leaving.turn_seconds / self._total
         for place in playing:
-            ready_seconds += _GROWTH * place.turn_seconds / self._total
+            ready_seconds += _GROWTH * place.phrase_seconds / self._total
             if ready_seconds > _due_of(place):
                 return False
         return True
