@@ -53,10 +53,11 @@ def synthesis() -> None:
     """First audio of a short text, a long sentence and ten sentences."""
     found = json.loads((_RESULTS / "synthesis.json").read_text(encoding="utf-8"))["first_audio"]
     figure, axes = pyplot.subplots(figsize=(7, 3.2), layout="constrained")
-    ways = ("engine", "socket", "wyoming-piper", "Piper's server")
+    measured = next(iter(found.values()))
+    ways = [way for way in ("engine", "socket", "wyoming-piper", "Piper's server") if way in measured]
     for index, way in enumerate(ways):
         heights = [1000 * statistics.median(found[text][way]) for text in found]
-        places = [at + (index - 1.5) * 0.21 for at in range(len(found))]
+        places = [at + (index - (len(ways) - 1) / 2) * 0.21 for at in range(len(found))]
         bars = axes.bar(places, heights, 0.19, label=_NAMES.get(way, way), color=_COLORS[way])
         axes.bar_label(bars, fmt="%.0f", fontsize=8)
     axes.set_xticks(range(len(found)), list(found))
