@@ -2,12 +2,15 @@
 
 import asyncio
 import io
+import json
 import warnings
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import av
 import pytest
+
+from speech_core.testing.waiting import wait_until
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -118,6 +121,25 @@ async def test_what_cannot_be_spoken_is_an_error_and_the_connection_lives_on(fak
 
     assert Error.from_event(event).code == "unknown_voice"
     assert seconds_of(events) > 0
+
+
+async def test_each_request_is_one_line_of_the_log(start_fakes, free_port, tmp_path) -> None:
+    port, log = free_port(), tmp_path / "log"
+    start_fakes(GATEWAY_WYOMING_PORT=str(port), TTS_OTHER_ENGINES="[]", LOG_LEVEL="info", LOG_FORMAT="json", log=log)
+    async with opened(port) as client:
+        for voice in ("fake/fake", "nobody"):
+            await client.write_event(Synthesize(text="one", voice=SynthesizeVoice(name=voice)).event())
+            await events_until(client, lambda kind: AudioStop.is_type(kind) or Error.is_type(kind))
+
+    def told() -> list[dict]:
+        return [line for line in map(json.loads, log.read_text(encoding="utf-8").splitlines()) if "operation" in line]
+
+    wait_until(lambda: len(told()) >= 2)
+    assert [(line["operation"], line["outcome"], line.get("code")) for line in told()] == [
+        ("wyoming_tts", "ok", None),
+        ("wyoming_tts", "client_error", "unknown_voice"),
+    ]
+    assert len({line["request_id"] for line in told()}) == 2
 
 
 async def test_an_error_while_writing_is_told_at_the_end(fakes) -> None:

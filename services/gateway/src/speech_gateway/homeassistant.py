@@ -6,6 +6,7 @@ It asks for no key, since the protocol has none: it listens only where a port is
 
 import asyncio
 import json
+import time
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -15,14 +16,15 @@ from uuid import uuid4
 
 import aiohttp
 import anyio
+import structlog
 from anyio import CancelScope
 
-from speech_core import __version__
-from speech_core.contracts.models import ModelList, VoiceList
-from speech_core.errors import InvalidRequest, SpeechError, Unavailable
+from speech_core.errors import InvalidRequest, SpeechError, Unavailable, from_event
+from speech_core.service.middleware import ids
 from speech_core.service.observation import Observation, observed
 from speech_core.service.operations import Operation
 from speech_core.service.shell import Shell
+from speech_gateway.homeassistant_info import info
 from speech_gateway.settings import GatewaySettings
 from speech_gateway.upstreams.service import Upstreams
 
@@ -33,7 +35,7 @@ with warnings.catch_warnings():
     from wyoming.audio import AudioChunk, AudioStart, AudioStop
     from wyoming.error import Error
     from wyoming.event import Event, async_read_event, async_write_event
-    from wyoming.info import AsrModel, AsrProgram, Attribution, Describe, Info, TtsProgram, TtsVoice
+    from wyoming.info import Describe
     from wyoming.ping import Ping, Pong
     from wyoming.tts import (
         Synthesize,
@@ -44,15 +46,19 @@ with warnings.catch_warnings():
         SynthesizeVoice,
     )
 
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
 OPERATIONS = RECOGNITION, SYNTHESIS = Operation("wyoming_asr", ""), Operation("wyoming_tts", "")
 
-_US = Attribution("kubespeech", "https://github.com/kubespeech/kubespeech")
 _SAMPLE_FORMATS = {1: "u8", 2: "s16le", 3: "s24le", 4: "s32le"}
 # A chunk is a tenth of a second; what claims more is no client of ours.
 _MOST_BYTES = 1 << 20
 _EVENTS_AHEAD = 16
 _IDLE_SECONDS = 600.0
 _MOST_CONNECTIONS = 100
+
+# What is done for one request, by its id.
+Work = Callable[[str], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -147,36 +153,42 @@ class _Conversation:
 
     async def _do(self, event: Event) -> None:
         if Describe.is_type(event.type):
-            await self._say((await self._info()).event())
+            await self._say((await info(self._upstreams)).event())
         elif Ping.is_type(event.type):
             await self._say(Pong(text=Ping.from_event(event).text).event())
         elif Transcribe.is_type(event.type):
             self._language = Transcribe.from_event(event).language
         elif AudioStart.is_type(event.type):
             start = AudioStart.from_event(event)
-            await self._counted(RECOGNITION, lambda: self._transcribe(start))
+            await self._counted(RECOGNITION, lambda request_id: self._transcribe(start, request_id))
         elif Synthesize.is_type(event.type):
             asked = Synthesize.from_event(event)
             message = {"text": asked.text, **_voice(asked.voice)}
-            await self._counted(SYNTHESIS, lambda: self._synthesize([message], written=False))
+            await self._counted(SYNTHESIS, lambda request_id: self._synthesize([message], request_id, written=False))
         elif SynthesizeStart.is_type(event.type):
             first = {"type": "append", "text": "", **_voice(SynthesizeStart.from_event(event).voice)}
-            await self._counted(SYNTHESIS, lambda: self._synthesize([first], written=True))
+            await self._counted(SYNTHESIS, lambda request_id: self._synthesize([first], request_id, written=True))
             await self._say(SynthesizeStopped().event())
 
-    async def _counted(self, operation: Operation, work: Callable[[], Awaitable[None]]) -> None:
-        """One request, which ends with its answer or with an error that the client is told."""
-        span = self._shell.tracer.begin(operation.name, {})
-        with (
-            span,
-            observed(Observation(span)),
-            self._shell.metrics.track(operation.name) as observation,
-            self._shell.drain.enter(),
-        ):
+    async def _counted(self, operation: Operation, work: Work) -> None:
+        """One request with its id, which ends with its answer or with an error that the client is told."""
+        request_id = uuid4().hex
+        span = self._shell.tracer.begin(operation.name, {}, {"speech.request_id": request_id})
+        named = ids(request_id, span)
+        with span, observed(Observation(span)) as observation, structlog.contextvars.bound_contextvars(**named):
+            started_seconds = time.perf_counter()
+            try:
+                await self._observed(operation, work, request_id)
+            finally:
+                seconds = round(time.perf_counter() - started_seconds, 4)
+                log.log(observation.log_level, "request", seconds=seconds, **observation.line())
+
+    async def _observed(self, operation: Operation, work: Work, request_id: str) -> None:
+        with self._shell.metrics.track(operation.name) as observation, self._shell.drain.enter():
             try:
                 if self._shell.drain.draining:
                     raise Unavailable("the gateway is going away", code="draining")
-                await work()
+                await work(request_id)
             except SpeechError as error:
                 observation.failed(error)
                 await self._say(Error(text=error.message, code=error.code).event())
@@ -184,14 +196,14 @@ class _Conversation:
                 observation.cancelled()
                 raise
 
-    async def _transcribe(self, start: AudioStart) -> None:
+    async def _transcribe(self, start: AudioStart, request_id: str) -> None:
         if start.width not in _SAMPLE_FORMATS:
             raise InvalidRequest(f"samples of {start.width} bytes are not known", code="unsupported_format")
         form = {"sr": start.rate, "ch": start.channels, "fmt": _SAMPLE_FORMATS[start.width], "lang": self._language}
         query = urlencode({name: value for name, value in form.items() if value is not None})
         asr = self._upstreams.asr
         async with asr.request(
-            f"/api/stt/bytes?{query}", headers={"x-request-id": uuid4().hex}, body=self._sound()
+            f"/api/stt/bytes?{query}", headers={"x-request-id": request_id}, body=self._sound()
         ) as answer:
             if answer.status != 200:
                 raise await asr.refusal(answer)
@@ -206,10 +218,10 @@ class _Conversation:
         if event is None:
             raise ConnectionError("the caller has left")
 
-    async def _synthesize(self, messages: list[dict[str, Any]], *, written: bool) -> None:
+    async def _synthesize(self, messages: list[dict[str, Any]], request_id: str, *, written: bool) -> None:
         """Speak *messages*; with *written*, what the client goes on to write as well, which is read to its end."""
         failure: Exception | None = None
-        async with self._upstreams.tts.socket("/ws/tts", headers={"x-request-id": uuid4().hex}) as there:
+        async with self._upstreams.tts.socket("/ws/tts", headers={"x-request-id": request_id}) as there:
             for message in messages:
                 await there.send_json(message)
             async with anyio.create_task_group() as tasks:
@@ -257,33 +269,10 @@ class _Conversation:
                     await self._say(AudioStop().event())
                     return
                 case "error":
-                    raise Unavailable(told["error"]["message"], code=told["error"]["code"])
+                    raise from_event(told)
                 case _:
                     continue
         raise Unavailable("tts broke off in the middle", code="upstream_unreachable")
-
-    async def _info(self) -> Info:
-        """What both services have; of one that cannot be reached, nothing."""
-        models: list[str] = []
-        voices = VoiceList(voices=[])
-        with suppress(SpeechError):
-            models = [one.id for one in ModelList.model_validate(await self._upstreams.asr.get("/v1/models")).data]
-        with suppress(SpeechError):
-            voices = VoiceList.model_validate(await self._upstreams.tts.get("/v1/audio/voices"))
-        return Info(
-            asr=[AsrProgram("kubespeech", _US, True, "Whisper", __version__, [_model(name) for name in models[:1]])],
-            tts=[
-                TtsProgram(
-                    "kubespeech", _US, True, "Piper and others", __version__,
-                    [TtsVoice(voice.id, _US, True, voice.name, None, [voice.language]) for voice in voices.voices],
-                    supports_synthesize_streaming=True,
-                )
-            ],
-        )  # fmt: skip
-
-
-def _model(name: str) -> AsrModel:
-    return AsrModel(name, _US, True, name, None, list[str](_LANGUAGES))
 
 
 def _voice(asked: SynthesizeVoice | None) -> dict[str, str]:
@@ -291,10 +280,3 @@ def _voice(asked: SynthesizeVoice | None) -> dict[str, str]:
         return {}
     named = {"voice": asked.name, "language": asked.language}
     return {name: value for name, value in named.items() if value}
-
-
-# Whisper's, which the client wants to show.
-_LANGUAGES = (
-    "af ar az be bg bs ca cs cy da de el en es et fa fi fr gl he hi hr hu hy id is it ja kk kn ko lt lv mi mk mr ms ne "
-    "nl no pl pt ro ru sk sl sr sv sw ta th tl tr uk ur vi zh"
-).split()
