@@ -52,6 +52,12 @@ def test_the_fakes_need_no_model() -> None:
     assert Environment({"ASR_ENGINE": "fake", "TTS_ENGINE": "fake"}).models() == []
 
 
+def test_piper_needs_its_voice_also_beside_another_engine() -> None:
+    beside = {"ASR_ENGINE": "fake", "TTS_ENGINE": "gtts", "TTS_OTHER_ENGINES": '["piper", "espeak"]'}
+
+    assert Environment(beside).models() == ["en_US-joe-medium"]
+
+
 @pytest.mark.parametrize("value", ["x", "0", "70000", "-1"])
 def test_a_port_that_is_none_is_named(value: str) -> None:
     with pytest.raises(EnvironmentFault, match=f"ASR_PORT must be a port, not '{value}'"):

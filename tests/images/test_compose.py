@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,28 @@ def test_an_engine_with_dependencies_of_its_own_is_an_image_of_its_own(compose) 
 
 def test_googles_engine_is_one_variable(compose) -> None:
     assert compose("TTS_ENGINE=gtts")["tts"]["environment"]["TTS_ENGINE"] == "gtts"
+
+
+@pytest.mark.parametrize(
+    ("lines", "asr", "tts"),
+    [
+        ((), "whisper-base", "en_US-joe-medium"),
+        (("ASR_ENGINE=fake", "TTS_ENGINE=fake"), "", ""),
+        (("ASR_MODEL=/models/ours", "TTS_ENGINE=gtts"), "/models/ours", ""),
+        (("TTS_ENGINE=gtts", 'TTS_OTHER_ENGINES=["piper"]'), "whisper-base", "en_US-joe-medium"),
+    ],
+)
+def test_weights_are_fetched_for_the_engines_that_need_them(compose, tmp_path, lines, asr, tts) -> None:
+    (tmp_path / "python").write_text('#!/bin/sh\necho "$*"\n', encoding="utf-8")
+    (tmp_path / "python").chmod(0o755)
+    services = compose(*lines)
+
+    for name, model in (("asr", asr), ("tts", tts)):
+        command = [part.replace("$$", "$") for part in services[name]["command"]]
+        environment = {**services[name]["environment"], "PATH": f"{tmp_path}:/usr/bin:/bin"}
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=10)
+        fetched = [f"-m speech_core.models fetch {model}"] if model else []
+        assert ran.stdout.splitlines() == [*fetched, "-m speech_service"]
 
 
 def test_keys_are_mounted_where_they_are_set_and_their_secret_is_the_gateways_alone(compose, tmp_path) -> None:

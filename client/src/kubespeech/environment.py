@@ -60,6 +60,8 @@ class Environment:
         """What the chosen engines load; some have no weights."""
         wanted = {name: self.variables.get(name, default) for name, default in _DEFAULTS.items()}
         named = [("ASR_ENGINE", "ASR_MODEL"), ("TTS_ENGINE", "TTS_VOICE")]
+        if "piper" in self.variables.get("TTS_OTHER_ENGINES", ""):
+            wanted["TTS_ENGINE"] = "piper"
         return [wanted[model] for engine, model in named if wanted[engine] not in _WITHOUT_WEIGHTS]
 
     def _number(self, name: str, default: int) -> int:
