@@ -52,7 +52,7 @@ def _render(helm: str, scenario: str, settings: tuple[str, ...], kubernetes: str
     for setting in settings:
         command += ["--set-json", setting]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LONGEST_SECONDS)
-    loaded = tuple(each for each in yaml.safe_load_all(ran.stdout) if each) if ran.returncode == 0 else ()
+    loaded = tuple(each for each in yaml.load_all(ran.stdout, yaml.CSafeLoader) if each) if ran.returncode == 0 else ()
     return Rendered(ran.stdout, ran.stderr, loaded)
 
 

@@ -21,6 +21,8 @@ DECIDED = {
     "host", "port", "management_port", "models_dir", "grace_seconds", "log_level", "log_format", "cpu_request",
     "asr_url", "tts_url", "keys_file", "key_secret",
 }  # fmt: skip
+# What a user writes down whole, over no default.
+OF_A_LIST = ("CatalogModel", "CatalogFile")
 Json = dict[str, Any]
 
 
@@ -30,7 +32,21 @@ def schema() -> Json:
     for name, kind in SETTINGS.items():
         whole["$defs"][name.capitalize()]["properties"]["config"] = settings_schema(kind)
     whole["$schema"] = "http://json-schema.org/draft-07/schema#"
-    return cast("Json", _plain(whole))
+    plain = cast("Json", _plain(whole))
+    for name, described in [("", plain), *plain["$defs"].items()]:
+        needed = whole["$defs"][name]["required"] if name in OF_A_LIST else _sections(described, plain["$defs"])
+        if needed:
+            described["required"] = needed
+    return plain
+
+
+def _sections(described: Json, definitions: Json) -> list[str]:
+    """What the templates look into: without them they would stop with words of their own."""
+    return [
+        name
+        for name, each in described.get("properties", {}).items()
+        if name == "config" or "properties" in definitions.get(each.get("$ref", "").rpartition("/")[2], {})
+    ]
 
 
 def settings_schema(kind: type[ServiceSettings]) -> Json:
@@ -41,7 +57,7 @@ def settings_schema(kind: type[ServiceSettings]) -> Json:
 
 
 def _plain(node: Any) -> Any:
-    """Without titles and defaults (they are values.yaml's), and without `required`: a parent may take a default out."""
+    """Without titles and defaults (they are values.yaml's), and without `required`: a parent may take a value out."""
     match node:
         case dict():
             items = cast("Json", node).items()

@@ -93,6 +93,10 @@ def test_on_a_gpu_the_engine_is_told_so_unless_somebody_says_otherwise(read_sett
         ('asr={"autoscaling":{"type":"both"}}', "type"),
         ('image={"pullPolicy":"Sometimes"}', "pullPolicy"),
         ('tts={"model":{"sizeLimit":"much"}}', "sizeLimit"),
+        ('modelCatalog={"ours":{"kind":"asr","files":{"a":{"url":"http://a"}}}}', "sha256"),
+        ("asr.resources=null", "resources"),
+        ("gateway.config=null", "config"),
+        ("metrics.dashboards=null", "dashboards"),
     ],
 )
 @pytest.mark.parametrize("helm", ["helm", "helm3"])
@@ -115,6 +119,10 @@ def test_what_the_schema_does_not_know_is_refused_by_name(
             "an HPA and KEDA would fight over the replicas",
         ),
         (
+            'tts.autoscaling={"keda":{"serverAddress":"http://prometheus:9090"}}',
+            "tts.autoscaling.keda.serverAddress is set, but tts.autoscaling.type is none",
+        ),
+        (
             'asr.resources={"requests":{"cpu":"250m"},"limits":{"cpu":"0.5"}}',
             "asr.autoscaling.targetCPU (250 % of 250m) must be below asr.resources.limits.cpu (0.5)",
         ),
@@ -124,6 +132,12 @@ def test_what_the_schema_does_not_know_is_refused_by_name(
         ),
         ('asr.autoscaling={"minReplicas":5}', "asr.autoscaling.minReplicas (5) is above asr.autoscaling.maxReplicas"),
         ('asr.autoscaling={"minReplicas":0}', "asr.autoscaling.minReplicas must be 1 or more"),
+        (
+            'tts.autoscaling={"type":"keda","minReplicas":0,"keda":{"serverAddress":"http://prometheus:9090"}}',
+            "tts.autoscaling.minReplicas 0 needs tts.autoscaling.keda.query",
+        ),
+        ('asr.spoolSizeLimit="4Gi"', "asr.spoolSizeLimit (4Gi) must be above asr.config.spool_bytes (4294967296)"),
+        ("gateway.service.nodePort=30007", "gateway.service.nodePort (30007) needs gateway.service.type"),
         ('asr.model={"source":"pvc"}', "asr.model.source pvc needs asr.model.existingClaim"),
         ('tts.model={"source":"hostPath"}', "tts.model.source hostPath needs tts.model.hostPath"),
         ('tts.model={"source":"image"}', "tts.model.source image needs tts.model.image"),

@@ -84,12 +84,11 @@ class Service(HeadlessService):
 class Resources(Strict):
     requests: dict[str, Quantity | int | float] = {}
     limits: dict[str, Quantity | int | float] = {}
-    claims: Objects = []
 
 
 class Pdb(Strict):
     enabled: bool
-    maxUnavailable: int | Annotated[str, Field(pattern=r"^[0-9]+%$")]
+    maxUnavailable: Count | Annotated[str, Field(pattern=r"^[0-9]+%$")]
 
 
 class ServiceAccount(Strict):

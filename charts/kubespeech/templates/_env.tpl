@@ -23,7 +23,9 @@
 - {name: http_proxy, value: {{ $proxy.http | quote }}}
 - {name: HTTPS_PROXY, value: {{ $proxy.https | quote }}}
 - {name: https_proxy, value: {{ $proxy.https | quote }}}
-{{- $inside := printf "localhost,127.0.0.1,.svc,.cluster.local,%s" $proxy.noProxy | trimSuffix "," }}
+{{- /* The proxy is not for traces: whoever sends them would find it in the environment. */}}
+{{- $collector := (urlParse .root.Values.otel.endpoint).hostname }}
+{{- $inside := list "localhost" "127.0.0.1" ".svc" ".cluster.local" $collector $proxy.noProxy | compact | join "," }}
 - {name: NO_PROXY, value: {{ $inside | quote }}}
 - {name: no_proxy, value: {{ $inside | quote }}}
 {{- end }}

@@ -50,9 +50,11 @@ spec:
     {{- end }}
     {{- if .outside }}
     {{- $ports := list "443" "80" }}
-    {{- range list .root.Values.proxy.http .root.Values.proxy.https .root.Values.packageIndex.url }}
-    {{- if . }}{{ $ports = append $ports (include "kubespeech.urlPort" .) }}{{ end }}
+    {{- $urls := list .root.Values.proxy.http .root.Values.proxy.https .root.Values.packageIndex.url }}
+    {{- range .root.Values.modelCatalog }}
+    {{- range .files }}{{ $urls = append $urls .url }}{{ end }}
     {{- end }}
+    {{- range compact $urls }}{{ $ports = append $ports (include "kubespeech.urlPort" .) }}{{ end }}
     - ports:
         {{- range $ports | uniq }}
         - {port: {{ . }}, protocol: TCP}
