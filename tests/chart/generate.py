@@ -22,7 +22,7 @@ DECIDED = {
     "asr_url", "tts_url", "keys_file", "key_secret",
 }  # fmt: skip
 # What a user writes down whole, over no default.
-OF_A_LIST = ("CatalogModel", "CatalogFile")
+OF_A_LIST = ("CatalogModel", "CatalogFile", "NamedSecret")
 Json = dict[str, Any]
 
 

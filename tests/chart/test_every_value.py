@@ -115,7 +115,7 @@ def other(path: Path) -> Any:
         case list() if "enum" in schema["items"]:
             return [schema["items"]["enum"][-1]]
         case list():
-            return ["other" if schema["items"]["type"] == "string" else {"name": "other"}]
+            return [{"name": "other"} if schema["items"].get("type") == "object" else "other"]
         case dict():
             return {"other": "other"}
         case _:

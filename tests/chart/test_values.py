@@ -172,6 +172,14 @@ def test_the_image_follows_registry_tag_variant_and_digest(render: Render, setti
     assert render(*settings).container("asr")["image"] == image
 
 
+@pytest.mark.parametrize("given", ['["mirror","own"]', '[{"name":"mirror"},"own","mirror"]'])
+def test_every_pod_has_the_pull_secrets_of_the_parent_and_of_the_chart(render: Render, given: str) -> None:
+    rendered = render(f"global.imagePullSecrets={given}", 'image.pullSecrets=["own"]')
+    pods = [each["spec"]["template"] for each in rendered.of("Deployment")] + [*rendered.of("Pod")]
+
+    assert [pod["spec"]["imagePullSecrets"] for pod in pods] == [[{"name": "mirror"}, {"name": "own"}]] * 5
+
+
 @pytest.mark.parametrize(
     ("settings", "arguments"),
     [

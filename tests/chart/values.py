@@ -20,13 +20,20 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class NamedSecret(Strict):
+    name: Name
+
+
+PullSecrets = list[Name | NamedSecret]
+
+
 class Global(BaseModel):
     """A parent's values for all its charts: others' keys are none of our business."""
 
     model_config = ConfigDict(extra="allow")
 
     imageRegistry: str
-    imagePullSecrets: list[Name]
+    imagePullSecrets: PullSecrets
 
 
 class PullPolicy(StrEnum):
@@ -39,7 +46,7 @@ class CommonImage(Strict):
     registry: str
     tag: str
     pullPolicy: PullPolicy
-    pullSecrets: list[Name]
+    pullSecrets: PullSecrets
 
 
 class Image(Strict):

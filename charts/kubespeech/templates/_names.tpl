@@ -50,8 +50,13 @@ app.kubernetes.io/component: {{ .name }}
 {{- else }}{{ printf "%s:%s" $name ($image.tag | default (printf "%s%s" $common (.variant | default ""))) }}{{ end -}}
 {{- end }}
 
+{{/* Of names, or of maps with a name: charts differ, and a parent's global ones are for all of them. */}}
 {{- define "kubespeech.pullSecrets" -}}
-{{- range concat .Values.global.imagePullSecrets .Values.image.pullSecrets | uniq }}
+{{- $names := list -}}
+{{- range concat .Values.global.imagePullSecrets .Values.image.pullSecrets }}
+{{- if kindIs "map" . }}{{ $names = append $names .name }}{{ else }}{{ $names = append $names . }}{{ end }}
+{{- end }}
+{{- range uniq $names }}
 - name: {{ . }}
 {{- end }}
 {{- end }}
