@@ -1,12 +1,10 @@
 """How soon an echo is heard, beside its two halves called directly: the first segment, and its first sound."""
 
 import argparse
-import io
 import json
 import statistics
 import sys
 import time
-import wave
 from pathlib import Path
 
 import av
@@ -14,8 +12,8 @@ import httpx
 import numpy as np
 from corpus import read_corpus
 from service import asr, gateway, tts
+from wav import RATE_HZ, wav
 
-_RATE_HZ = 16_000
 _PAUSE_SECONDS = 1.2
 # Of a WAV header, and of the silence that a voice begins with.
 _HEADER_BYTES = 44
@@ -24,7 +22,7 @@ _HEARD = 32_768 * 10 ** (-45 / 20)
 
 def samples(path: Path) -> np.ndarray:
     """Mono int16 at 16 kHz."""
-    resampler = av.AudioResampler("s16", "mono", _RATE_HZ)
+    resampler = av.AudioResampler("s16", "mono", RATE_HZ)
     with av.open(str(path)) as container:
         parts = [out.to_ndarray()[0] for frame in container.decode(audio=0) for out in resampler.resample(frame)]
     return np.concatenate(parts)
@@ -33,15 +31,11 @@ def samples(path: Path) -> np.ndarray:
 def recordings(corpus: Path, count: int) -> list[bytes]:
     """Clips of several sentences: three of the corpus with a pause between them, as wav."""
     clips = [clip for clip in read_corpus(corpus, "en") if 3 <= clip.seconds <= 8]
-    pause = np.zeros(int(_PAUSE_SECONDS * _RATE_HZ), dtype=np.int16)
+    pause = np.zeros(int(_PAUSE_SECONDS * RATE_HZ), dtype=np.int16)
     made: list[bytes] = []
     for start in range(0, 3 * count, 3):
-        joined = np.concatenate([part for clip in clips[start : start + 3] for part in (samples(clip.path), pause)])
-        file = io.BytesIO()
-        with wave.open(file, "wb") as writer:
-            writer.setparams((1, 2, _RATE_HZ, 0, "NONE", ""))
-            writer.writeframes(joined.tobytes())
-        made.append(file.getvalue())
+        parts = [part for clip in clips[start : start + 3] for part in (samples(clip.path), pause)]
+        made.append(wav(np.concatenate(parts)))
     return made
 
 

@@ -5,15 +5,14 @@ The clips of a corpus are joined with pauses to a wav of the length that is aske
 """
 
 import argparse
-import io
 import json
 import statistics
 import sys
 import threading
 import time
-import wave
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 from pathlib import Path
 
 import httpx
@@ -22,8 +21,8 @@ import numpy as np
 from corpus import Clip, count_errors, read_corpus, words
 from faster_whisper.audio import decode_audio
 from service import ServiceProcess, asr
+from wav import RATE_HZ, wav
 
-RATE_HZ = 16_000
 _PAUSE_SECONDS = 0.8
 _TIMEOUT_SECONDS = 7200.0
 _WINDOW_SECONDS = 28.0
@@ -35,19 +34,13 @@ def joined(clips: list[Clip], seconds: float) -> tuple[bytes, list[Clip]]:
     pause = np.zeros(int(_PAUSE_SECONDS * RATE_HZ), "<i2")
     decoded = {clip: (decode_audio(str(clip.path)) * 32_767).astype("<i2") for clip in clips}
     used: list[Clip] = []
-    out, length = io.BytesIO(), 0.0
-    with wave.open(out, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE_HZ)
-        while length < seconds:
-            for clip in clips:
-                file.writeframes(decoded[clip].tobytes() + pause.tobytes())
-                length += clip.seconds + _PAUSE_SECONDS
-                used.append(clip)
-                if length >= seconds:
-                    break
-    return out.getvalue(), used
+    length = 0.0
+    for clip in cycle(clips):
+        if length >= seconds:
+            break
+        length += clip.seconds + _PAUSE_SECONDS
+        used.append(clip)
+    return wav(np.concatenate([part for clip in used for part in (decoded[clip], pause)])), used
 
 
 def events(service: ServiceProcess, audio: bytes, language: str) -> Iterator[dict]:

@@ -1,4 +1,4 @@
-"""Throughput of recognition side by side: faster-whisper as it is called elsewhere, and our service, in turn."""
+"""Throughput side by side, in turn: faster-whisper as it is called elsewhere, other servers of Whisper, our service."""
 
 import argparse
 import json
@@ -30,7 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, epilog="Other options go to recognition_cell.py.")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32])
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--ways", nargs="+", choices=[*WAYS, "server"], default=list(WAYS))
     parser.add_argument("--json", type=Path)
     arguments, passed_on = parser.parse_known_args()
     cells = [(way, concurrency) for way in arguments.ways for concurrency in arguments.concurrency]

@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
+from queue import SimpleQueue
 
 import anyio
 import httpx
@@ -16,6 +18,7 @@ from corpus import Clip, count_errors, read_corpus
 from faster_whisper import BatchedInferencePipeline, WhisperModel
 from faster_whisper.audio import decode_audio
 from service import asr
+from wav import RATE_HZ, wav
 
 from speech_asr.engines import Task
 from speech_asr.engines.faster_whisper import FasterWhisperEngine
@@ -24,7 +27,6 @@ from speech_asr.segments import joined
 from speech_asr.settings import AsrSettings
 from speech_core.models.store import Store
 
-RATE_HZ = 16_000
 _TIMEOUT_SECONDS = 600.0
 _WINDOW_SECONDS = 29.5
 
@@ -52,7 +54,7 @@ def short_clips(clips: Sequence[Clip]) -> list[Item]:
 
 
 def full_windows(clips: Sequence[Clip], *, seconds: float = _WINDOW_SECONDS) -> list[Item]:
-    """Clips of one language joined with pauses to just under 30 s, as bare samples."""
+    """Clips of one language joined with pauses to just under 30 s, as wav."""
     items: list[Item] = []
     held: list[Clip] = []
     for clip in sorted(clips, key=lambda clip: clip.language):
@@ -69,8 +71,7 @@ def full_windows(clips: Sequence[Clip], *, seconds: float = _WINDOW_SECONDS) -> 
 def _join(clips: Sequence[Clip]) -> Item:
     pause = np.zeros(int(0.4 * RATE_HZ), np.float32)
     samples = np.concatenate([part for clip in clips for part in (decode_audio(str(clip.path)), pause)])
-    data = (samples * 32_767).astype("<i2").tobytes()
-    return Item(data, samples, clips[0].language, " ".join(clip.text for clip in clips))
+    return Item(wav(samples * 32_767), samples, clips[0].language, " ".join(clip.text for clip in clips))
 
 
 def reference(model: WhisperModel) -> Recognize:
@@ -138,16 +139,38 @@ def in_process(items: Sequence[Item], settings: AsrSettings, concurrency: int) -
     return texts, seconds, anyio.run(main)
 
 
-def through_http(items: Sequence[Item], settings: dict[str, object], query: str, concurrency: int):
+def through_http(items: Sequence[Item], settings: dict[str, object], concurrency: int):
     """Our service as a process of its own, and callers beside it."""
     with asr(**settings) as service, httpx.Client(base_url=service.url, timeout=_TIMEOUT_SECONDS) as client:
 
         def recognize(item: Item) -> str:
-            answer = client.post(f"/api/stt/bytes{query}", content=item.data)
+            answer = client.post("/api/stt/bytes", content=item.data)
             answer.raise_for_status()
             return answer.json()["text"]
 
         recognize(items[0])
+        return over_threads(items, recognize, concurrency)
+
+
+def through_others(items: Sequence[Item], urls: Sequence[str], concurrency: int):
+    """Servers that run already and take OpenAI's form, as whisper.cpp's does; as many callers at each."""
+    form = {"model": "whisper-1", "response_format": "json"}
+    seats: SimpleQueue[str] = SimpleQueue()
+    for url in islice(cycle(urls), concurrency):
+        seats.put(url)
+    with httpx.Client(timeout=_TIMEOUT_SECONDS) as client:
+
+        def recognize(item: Item) -> str:
+            url = seats.get()
+            try:
+                answer = client.post(url, files={"file": item.data}, data=form)
+            finally:
+                seats.put(url)
+            answer.raise_for_status()
+            return answer.json()["text"]
+
+        for _ in urls:
+            recognize(items[0])
         return over_threads(items, recognize, concurrency)
 
 
@@ -160,8 +183,9 @@ def measure(arguments: argparse.Namespace) -> dict[str, object]:
     if arguments.window:
         settings["shortest_window_seconds"] = arguments.window
     if arguments.way == "http":
-        query = "?sr=16000" if arguments.full else ""
-        texts, latencies, wall = through_http(items, settings, query, arguments.concurrency)
+        texts, latencies, wall = through_http(items, settings, arguments.concurrency)
+    elif arguments.way == "server":
+        texts, latencies, wall = through_others(items, arguments.url, arguments.concurrency)
     elif arguments.way == "engine":
         texts, latencies, wall = in_process(items, AsrSettings(**settings), arguments.concurrency)
     else:
@@ -191,7 +215,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, object]:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__)
     made.add_argument("--corpus", type=Path, required=True)
-    made.add_argument("--way", choices=["reference", "batched", "engine", "http"], required=True)
+    made.add_argument("--way", choices=["reference", "batched", "engine", "http", "server"], required=True)
+    made.add_argument("--url", nargs="+", default=[], help="of `--way server`; several share the callers")
     made.add_argument("--concurrency", type=int, default=1)
     made.add_argument("--clips", type=int, default=24)
     made.add_argument("--language")
