@@ -66,10 +66,7 @@ def test_a_failure_is_told_without_the_values_that_it_was_about(configured, caps
     assert json.loads(line)["exception"][0]["exc_type"] == "RuntimeError"
 
 
-def test_a_request_is_one_line_with_its_ids_and_what_became_of_it(configured, capsys, live) -> None:
-    logs.configure(ServiceSettings(), "toy")
-    headers = {"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-01", "x-request-id": "given"}
-    httpx.post(f"{live.url}/fail?kind=foreseen", headers=headers)
+def line_of_the_request(capsys) -> dict:
     said: list[str] = []
 
     def lines() -> list[dict]:
@@ -78,6 +75,14 @@ def test_a_request_is_one_line_with_its_ids_and_what_became_of_it(configured, ca
 
     wait_until(lambda: bool(lines()))
     (line,) = lines()
+    return line
+
+
+def test_a_request_is_one_line_with_its_ids_and_what_became_of_it(configured, capsys, live) -> None:
+    logs.configure(ServiceSettings(), "toy")
+    headers = {"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-01", "x-request-id": "given"}
+    httpx.post(f"{live.url}/fail?kind=foreseen", headers=headers)
+    line = line_of_the_request(capsys)
     told = {"operation": "fail", "outcome": "client_error", "code": "bad_audio", "status": 400, "request_id": "given"}
     assert told.items() <= line.items()
     assert (line["trace_id"], line["level"]) == (TRACE_ID, "info")
@@ -91,3 +96,11 @@ def test_a_terminal_gets_the_form_for_people(configured, capsys, monkeypatch, on
     structlog.get_logger("ours").info("request")
 
     assert capsys.readouterr().out.startswith("{") is is_json
+
+
+def test_a_service_that_is_not_ready_has_not_failed_who_asks_for_its_health(configured, capsys, toy, live) -> None:
+    logs.configure(ServiceSettings(), "toy")
+    toy.shell.drain.begin()
+    assert httpx.get(f"{live.url}/health").status_code == 503
+
+    assert line_of_the_request(capsys)["level"] == "info"

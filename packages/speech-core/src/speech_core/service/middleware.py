@@ -1,5 +1,6 @@
 """Around everything: a request id, a span, one log line a request, and the envelope for what nobody foresaw."""
 
+import logging
 import time
 
 import structlog
@@ -126,10 +127,12 @@ class _Request:
             await self._send({"type": "websocket.close", "code": 1011})
 
     def _log(self, scope: Scope, seconds: float) -> None:
-        if scope["path"] in _QUIET_PATHS and self._status == 200:
+        is_quiet = scope["path"] in _QUIET_PATHS
+        if is_quiet and self._status == 200:
             return
         log.log(
-            self._observation.log_level,
+            # Not ready yet is a state, and no request that failed.
+            logging.INFO if is_quiet else self._observation.log_level,
             "request",
             method=scope.get("method", "WEBSOCKET"),
             path=scope["path"],
