@@ -1,6 +1,8 @@
 """The three services as processes of their own, as a user starts them."""
 
+import contextlib
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -15,12 +17,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 _START_SECONDS = 60.0
+_PORTS = range(20_000, 32_000)
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below those that systems give to who connects: thousands do, beside the test that wants a port of its own."""
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 @dataclass
