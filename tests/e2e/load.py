@@ -31,6 +31,13 @@ async def recognize(session: aiohttp.ClientSession) -> str:
         return "ok" if whole else f"{answer.status} retry-after={retry} {body[:300]!r}"
 
 
+async def echo(session: aiohttp.ClientSession) -> str:
+    speech = b"\0\0\xff\x1f" * 16_000
+    async with session.post(f"{URL}/api/echo-bytes?sr=16000&ch=1&fmt=s16le", data=speech) as answer:
+        body = await answer.read()
+        return "ok" if answer.status == 200 and body else f"{answer.status} {body[:300]!r}"
+
+
 async def clip(session: aiohttp.ClientSession) -> str:
     """Human speech."""
     async with session.post(f"{URL}/api/stt/bytes", data=CLIP.read_bytes()) as answer:
@@ -49,7 +56,7 @@ async def socket(session: aiohttp.ClientSession) -> str:
         return f"closed {connected.close_code} before the end"
 
 
-CALLS = {"speak": speak, "recognize": recognize, "clip": clip, "socket": socket}
+CALLS = {"speak": speak, "recognize": recognize, "clip": clip, "socket": socket, "echo": echo}
 
 
 async def call(name: str) -> None:

@@ -49,7 +49,7 @@ def test_the_clusters_prometheus_answers_every_query(namespace: Namespace) -> No
     prometheus = variable("E2E_PROMETHEUS", "a Prometheus that reads ServiceMonitors, as pods reach it")
     namespace.install(FAKES, MONITORED)
 
-    with namespace.load(callers=3, kinds="speak,recognize,socket"):
+    with namespace.load(callers=4, kinds="speak,recognize,socket,echo"):
         namespace.python("ask", ASK, prometheus, json.dumps(list(queries(namespace.name))), "150")
         unanswered = json.loads(namespace.said("ask", seconds=200))
 
