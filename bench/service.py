@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +89,26 @@ def _running(name: str, settings: Mapping[str, object]) -> Iterator[ServiceProce
     finally:
         process.terminate()
         process.wait(60)
+
+
+@contextmanager
+def other_server(command: list[str], ask: Callable[[], object], complaint: str) -> Iterator[None]:
+    """Somebody else's server, from when *ask* finds it there to the end of the block."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline_seconds = time.monotonic() + _START_SECONDS
+    try:
+        while True:
+            try:
+                ask()
+                break
+            except (OSError, httpx.HTTPError):
+                if time.monotonic() > deadline_seconds or process.poll() is not None:
+                    raise SystemExit(complaint) from None
+                time.sleep(0.2)
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def wait_until_healthy(url: str) -> None:

@@ -8,7 +8,6 @@ first sound, play in real time, and fall silent when the next sound is late.
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ from typing import Any
 
 import httpx
 from player import Played, Player, Speak
-from service import ServiceProcess, free_port, tts
+from service import ServiceProcess, free_port, other_server, tts
 from websockets.sync.client import connect
 from wyoming_line import over_wyoming, wyoming_server
 
@@ -28,8 +27,9 @@ from speech_core.models.store import Store
 from speech_tts.engines.piper import PiperEngine
 from speech_tts.settings import TtsSettings
 
+_PIPER, _WYOMING = "Piper's server", "wyoming-piper"
+_WAYS = ("engine", "socket", "http", _PIPER, _WYOMING)
 _TIMEOUT_SECONDS = 300.0
-_START_SECONDS = 60.0
 # Streams come within this time, one after the other.
 _STAGGER_SECONDS = 0.5
 
@@ -114,33 +114,15 @@ def over_piper(url: str) -> Speak:
 def piper_server(settings: TtsSettings) -> Iterator[str]:
     model = next(Store(settings.models_dir).find(settings.voice).glob("*.onnx"))
     port = free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "piper.http_server",
-        "--model",
-        str(model),
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "piper.http_server", "--model", str(model), "--host", "127.0.0.1"]
+    command += ["--port", str(port)]
     url = f"http://127.0.0.1:{port}/synthesize"
-    try:
-        deadline = time.monotonic() + _START_SECONDS
-        while True:
-            try:
-                httpx.post(url, json={"text": SHORT}, timeout=_TIMEOUT_SECONDS).raise_for_status()
-                break
-            except httpx.HTTPError:
-                if time.monotonic() > deadline or process.poll() is not None:
-                    raise SystemExit("Piper's server does not start; is flask installed?") from None
-                time.sleep(0.2)
+
+    def ask() -> None:
+        httpx.post(url, json={"text": SHORT}, timeout=_TIMEOUT_SECONDS).raise_for_status()
+
+    with other_server(command, ask, "Piper's server does not start; is flask installed?"):
         yield url
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def spread(values: Sequence[float], unit: float = 1.0, digits: int = 0) -> str:
@@ -222,11 +204,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--streams", type=int, nargs="*", default=[1, 2, 4, 8, 16])
     parser.add_argument("--first-audio", action=argparse.BooleanOptionalAction, default=True)
-    parser.add_argument("--ways", nargs="+", default=["engine", "socket", "Piper's server"], help="of the streams")
+    parser.add_argument("--ways", nargs="+", choices=_WAYS, default=["engine", "socket", _PIPER], help="of the streams")
     parser.add_argument("--wyoming", type=Path, help="a Python with wyoming-piper, to hear that too")
     parser.add_argument("--threads", type=int, help="cores of one synthesis")
     parser.add_argument("--json", type=Path, help="what is there of other streams stays")
     arguments = parser.parse_args()
+    if _WYOMING in arguments.ways and not arguments.wyoming:
+        parser.error("the way wyoming-piper needs --wyoming")
     own = {} if arguments.threads is None else {"threads": arguments.threads}
     settings = TtsSettings(**own)
     with tts(seats=64, **own) as service, piper_server(settings) as piper, ExitStack() as more:
@@ -235,11 +219,11 @@ def main() -> None:
             "engine": in_process(engine),
             "socket": over_socket(service),
             "http": over_http(service),
-            "Piper's server": over_piper(piper),
+            _PIPER: over_piper(piper),
         }
         if arguments.wyoming:
             folder = Store(settings.models_dir).find(settings.voice)
-            ways["wyoming-piper"] = over_wyoming(more.enter_context(wyoming_server(arguments.wyoming, folder)))
+            ways[_WYOMING] = over_wyoming(more.enter_context(wyoming_server(arguments.wyoming, folder)))
         for speak in ways.values():
             speak(SHORT)
         if arguments.first_audio:

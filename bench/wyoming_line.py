@@ -1,17 +1,14 @@
 """wyoming-piper as Home Assistant runs it: in an environment of its own, with a voice that is there, no network."""
 
 import json
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from socket import create_connection
 
 from player import Played, Player, Speak
-from service import free_port
+from service import free_port, other_server
 
-_START_SECONDS = 60.0
 _TIMEOUT_SECONDS = 300.0
 
 
@@ -21,21 +18,8 @@ def wyoming_server(python: Path, folder: Path) -> Iterator[int]:
     port, voice = free_port(), next(folder.glob("*.onnx")).stem
     command = [str(python), "-m", "wyoming_piper", "--voice", voice, "--data-dir", str(folder), "--local-files-only"]
     command += ["--uri", f"tcp://127.0.0.1:{port}"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + _START_SECONDS
-        while True:
-            try:
-                create_connection(("127.0.0.1", port)).close()
-                break
-            except OSError:
-                if time.monotonic() > deadline or process.poll() is not None:
-                    raise SystemExit("wyoming-piper does not start") from None
-                time.sleep(0.2)
+    with other_server(command, lambda: create_connection(("127.0.0.1", port)).close(), "wyoming-piper does not start"):
         yield port
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def over_wyoming(port: int) -> Speak:

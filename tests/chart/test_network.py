@@ -59,7 +59,7 @@ def test_the_gateways_callers_can_be_named_and_helm_test_is_one_of_them(render: 
         (['tts.config={"engine":"espeak","other_engines":[]}'], {80, 443}, set()),
         (['tts={"config":{"engine":"gtts"},"model":{"source":"image","image":"a"}}'], {80, 443}, {80, 443}),
         (['proxy.https="http://proxy:3128"'], {80, 443, 3128}, {80, 443, 3128}),
-        (['packageIndex.url="https://mirror:8443/simple"'], {80, 443, 8443}, {80, 443, 8443}),
+        (['packageIndex.url="https://packages.example:8443/"'], {80, 443, 8443}, {80, 443, 8443}),
         (['otel.endpoint="http://collector:4317"', 'asr.config={"engine":"fake"}'], {4317}, {80, 443, 4317}),
     ],
 )
