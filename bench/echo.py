@@ -11,13 +11,13 @@ import av
 import httpx
 import numpy as np
 from corpus import read_corpus
+from player import AUDIBLE
 from service import asr, gateway, tts
 from wav import RATE_HZ, wav
 
 _PAUSE_SECONDS = 1.2
 # Of a WAV header, and of the silence that a voice begins with.
 _HEADER_BYTES = 44
-_HEARD = 32_768 * 10 ** (-45 / 20)
 
 
 def samples(path: Path) -> np.ndarray:
@@ -48,7 +48,7 @@ def until_heard(client: httpx.Client, url: str, **request: object) -> float:
         for part in answer.iter_raw():
             held += part
             whole = held[_HEADER_BYTES : len(held) - len(held) % 2]
-            if len(whole) and np.abs(np.frombuffer(whole, "<i2")).max(initial=0) > _HEARD:
+            if len(whole) and np.abs(np.frombuffer(whole, "<i2")).max(initial=0) > AUDIBLE:
                 return time.perf_counter() - begun_seconds
     raise AssertionError("nothing was heard")
 

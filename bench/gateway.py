@@ -152,8 +152,8 @@ def main() -> int:
             rounds.append({kind: measured(port, kind, arguments.upload_mib * _MIB) for kind in kinds})
     for name in rounds[0]["gateway"]:
         ours, theirs = ([one[kind][name] for one in rounds] for kind in ("gateway", "nginx"))
-        ratio = statistics.median([a / b if b else float("nan") for a, b in zip(ours, theirs, strict=True)])
-        print(f"{name:18} gateway {_told(ours)}   nginx {_told(theirs)}   ratio {ratio:.2f}")
+        ratios = [a / b if b else float("nan") for a, b in zip(ours, theirs, strict=True)]
+        print(f"{name:18} gateway {_told(ours)}   nginx {_told(theirs)}   ratio {_told(ratios)}")
     if arguments.json:
         arguments.json.write_text(json.dumps(rounds, indent=2) + "\n", encoding="utf-8")
     return 0

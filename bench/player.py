@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _RATE_HZ = 22_050
-_AUDIBLE = 32_768 * 10 ** (-45 / 20)
+AUDIBLE = 32_768 * 10 ** (-45 / 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Player:
         now = time.perf_counter()
         heard = np.abs(np.frombuffer(samples[: len(samples) // 2 * 2], "<i2").astype(int))
         if self._first is None:
-            if heard.size == 0 or heard.max() < _AUDIBLE:
+            if heard.size == 0 or heard.max() < AUDIBLE:
                 return
             self._first = self._due = now
         if now > self._due:

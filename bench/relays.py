@@ -10,7 +10,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from service import cpu_seconds, free_port, wait_until_healthy
+from service import cpu_seconds, wait_until_healthy
+
+from speech_core.testing.stack import free_port
 
 # The relay has a core of its own; caller and service share the other one.
 RELAY_CPU, OTHER_CPU = 0, max(os.sched_getaffinity(0))

@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+
+from speech_core.testing.stack import free_port
 
 _START_SECONDS = 120.0
 
@@ -46,12 +47,6 @@ class ServiceProcess:
         """The sum of a metric over its labels."""
         text = httpx.get(f"http://127.0.0.1:{self.management_port}/metrics").text
         return sum(float(value) for value in re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.MULTILINE))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def asr(**settings: object) -> AbstractContextManager[ServiceProcess]:

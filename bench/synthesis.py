@@ -19,11 +19,12 @@ from typing import Any
 
 import httpx
 from player import Played, Player, Speak
-from service import ServiceProcess, free_port, other_server, tts
+from service import ServiceProcess, other_server, tts
 from websockets.sync.client import connect
 from wyoming_line import over_wyoming, wyoming_server
 
 from speech_core.models.store import Store
+from speech_core.testing.stack import free_port
 from speech_tts.engines.piper import PiperEngine
 from speech_tts.settings import TtsSettings
 

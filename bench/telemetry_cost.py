@@ -24,7 +24,9 @@ from pathlib import Path
 from threading import Event, Thread
 
 import httpx
-from service import cpu_seconds, free_port, wait_until_healthy
+from service import cpu_seconds, wait_until_healthy
+
+from speech_core.testing.stack import free_port
 
 ROOT = Path(__file__).parents[1]
 CLIP = ROOT / "services/asr/tests/data/ljspeech.flac"

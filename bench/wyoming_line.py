@@ -7,7 +7,9 @@ from pathlib import Path
 from socket import create_connection
 
 from player import Played, Player, Speak
-from service import free_port, other_server
+from service import other_server
+
+from speech_core.testing.stack import free_port
 
 _TIMEOUT_SECONDS = 300.0
 

@@ -45,7 +45,7 @@ def load(url: str, clip: bytes, minutes: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=4)
+    parser.add_argument("--minutes", type=float, default=2.5)
     minutes = parser.parse_args().minutes
     mpl.rcParams["font.family"] = "DejaVu Sans"
     with (

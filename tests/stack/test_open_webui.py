@@ -1,9 +1,9 @@
 """Open WebUI's calls, as its own code makes them (backend/open_webui/routers/audio.py), where keys are on."""
 
-import hmac
-
 import httpx
 import pytest
+
+from speech_gateway.keys import digest_of
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -13,8 +13,7 @@ SECRET, KEY = "the server's own", "ks-of-the-web-ui"
 @pytest.fixture
 def base_url(start_fakes, tmp_path) -> str:
     """What stands in its settings; `docs/clients.md` says which of ours go with it."""
-    digest = hmac.digest(SECRET.encode(), KEY.encode(), "sha256").hex()
-    (tmp_path / "keys.yaml").write_text(f"keys: [{{name: web-ui, hmac: {digest}}}]", encoding="utf-8")
+    (tmp_path / "keys.yaml").write_text(f"keys: [{{name: web-ui, hmac: {digest_of(KEY, SECRET)}}}]", encoding="utf-8")
     settings = {"GATEWAY_KEYS_FILE": str(tmp_path / "keys.yaml"), "GATEWAY_KEY_SECRET": SECRET}
     return f"{start_fakes(GATEWAY_OPEN_LISTS='true', **settings).url}/v1"
 

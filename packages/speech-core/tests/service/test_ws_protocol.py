@@ -46,12 +46,13 @@ def test_an_upgrade_that_is_none_is_refused_and_logged_once(live, fields, status
     assert (line["request_id"], line["status"], line["code"]) == ("mine", status, "bad_handshake")
 
 
-def test_a_message_in_thousands_of_pieces_is_too_large(caller) -> None:
+def test_a_message_in_thousands_of_pieces_is_too_large(caller, caplog) -> None:
     caller.socket.sendall(bytes_of(Frame(Opcode.TEXT, b"a", fin=False), *[Frame(Opcode.CONT, b"", fin=False)] * 3_000))
 
     with pytest.raises(ConnectionClosed) as closed:
         caller.recv(timeout=10)
     assert closed.value.rcvd.code == 1009
+    assert not [line for line in caplog.records if line.name == "asyncio"]  # where what a protocol raises is told
 
 
 def test_a_message_in_hundreds_of_pieces_may_come(caller) -> None:

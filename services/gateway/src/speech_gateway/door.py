@@ -78,7 +78,7 @@ class Doorman:
         """As a request, where the same with a key would have been one."""
         self._metrics.refused(error.code)
         operation = self._operations.get(scope["path"])
-        if operation and _is_of(operation, scope):
+        if operation and operation.is_asked(scope):
             with self._metrics.track(operation.name) as observation:
                 observation.failed(error)
 
@@ -110,11 +110,6 @@ class Doorman:
             return
         if _host_of(origin) != headers.get("host"):
             raise PermissionDenied(f"pages of {origin} may not open a socket here", code="origin_not_allowed")
-
-
-def _is_of(operation: Operation, scope: Scope) -> bool:
-    """Whether it is a request of that kind, and not another method at its path."""
-    return scope["type"] == "websocket" if operation.websocket else scope.get("method") == "POST"
 
 
 def _host_of(origin: str) -> str | None:

@@ -58,7 +58,7 @@ class TtsSettings(ServiceSettings):
         default=120, gt=0, description="for one phrase; after it /livez asks for a new process"
     )
     max_sockets: int = Field(default=200, ge=1)
-    queued_utterances: int = Field(default=16, ge=1, description="utterances that may wait on one socket")
+    queued_utterances: int = Field(default=16, ge=1, le=32, description="utterances that may wait on one socket")
     silent_writer_seconds: float = Field(
         default=60, gt=0, description="how long an utterance that is being written may wait for its next words"
     )

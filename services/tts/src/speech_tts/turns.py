@@ -26,6 +26,11 @@ class Place:
     phrase_seconds: float = 0.0
     turn_seconds: float = 0.0
 
+    @property
+    def due_seconds(self) -> float:
+        """When its next phrase has to be there."""
+        return self.silent_at_seconds or 0.0
+
     def made(self, audio_seconds: float, now_seconds: float) -> None:
         """The last turn brought that much more to hear; who fell silent before goes on now."""
         self.phrase_seconds = self.turn_seconds
@@ -99,26 +104,19 @@ class Turns:
 
     def _next(self, leaving: Place) -> _Waiting:
         new = [one for one in self._waiting if one.place.silent_at_seconds is None]
-        playing = sorted((one for one in self._waiting if one not in new), key=_due)
+        playing = [one for one in self._waiting if one.place.silent_at_seconds is not None]
+        playing.sort(key=lambda one: one.place.due_seconds)
         if not playing or (new and self._goes_first(new[0].place, [one.place for one in playing], leaving)):
             return new[0]
         return playing[0]
 
     def _goes_first(self, new: Place, playing: list[Place], leaving: Place) -> bool:
-        """Whether all who play, and who is *leaving* and comes again, have the time to wait for it."""
+        """Whether all who play have the time to wait for it, and for who is *leaving* and comes again."""
         if self._now() - new.since_seconds > _PATIENCE_SECONDS:
             return True
         ready_seconds = self._now() + _GROWTH * leaving.turn_seconds / self._total
         for place in playing:
             ready_seconds += _GROWTH * place.phrase_seconds / self._total
-            if ready_seconds > _due_of(place):
+            if ready_seconds > place.due_seconds:
                 return False
         return True
-
-
-def _due(waiting: _Waiting) -> float:
-    return _due_of(waiting.place)
-
-
-def _due_of(place: Place) -> float:
-    return place.silent_at_seconds or 0.0

@@ -35,18 +35,16 @@ class Intake:
     def __init__(self, app: ASGIApp, *, shell: Shell, operations: Sequence[Operation]) -> None:
         self.app = app
         self.shell = shell
-        self.http = {operation.path: operation for operation in operations if not operation.websocket}
-        self.sockets = {operation.path: operation for operation in operations if operation.websocket}
+        self.operations = {operation.path: operation for operation in operations}
         self._inside: set[_Visit] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket" and scope["path"] in self.sockets:
-            await self._socket(self.sockets[scope["path"]], scope, receive, send)
+        operation = self.operations.get(scope.get("path", ""))
+        if operation is not None and operation.is_asked(scope):
+            await (self._socket if operation.websocket else self._request)(operation, scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
             await refuse_socket(NotFound(f"there is no socket at {scope['path']}"), scope, send)
-        elif scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in self.http:
-            await self._request(self.http[scope["path"]], scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -138,7 +136,7 @@ class _Visit:
 
     def pace(self) -> float:
         """Bytes a second of its body; infinite where that says nothing yet, or should not matter."""
-        is_exempt = self._is_being_written or self._body_ended or self._error is not None
+        is_exempt = self._is_being_written or self._body_ended or self._completed or self._error is not None
         if is_exempt or self._pace.waited_seconds <= _PATIENCE_SECONDS:
             return math.inf
         return self._pace.bytes_per_second

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from starlette.types import Scope
+
 from speech_core.errors import TooLarge
 
 
@@ -19,6 +21,10 @@ class Operation:
     param: str | None = None
     too_large_code: str = "audio_too_large"
     websocket: bool = False
+
+    def is_asked(self, scope: Scope) -> bool:
+        """Whether a request at this path is of this kind, and not another method."""
+        return scope["type"] == "websocket" if self.websocket else scope.get("method") == "POST"
 
     def too_large(self) -> TooLarge:
         """What a body above the bound is answered with."""

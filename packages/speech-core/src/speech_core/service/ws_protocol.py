@@ -38,6 +38,8 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.write(b"".join(pong))
 
     def handle_cont(self, event: Frame) -> None:
+        if self.close_sent:  # the rest of a packet of which the first pieces were too many
+            return
         if len(self.frames) < _MOST_FRAGMENTS:
             super().handle_cont(event)
             return

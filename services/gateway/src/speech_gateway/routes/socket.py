@@ -75,6 +75,7 @@ class _Passage:
         self._shell = shell
         self._account: Account = here.state.account
         self._utterances = Utterances(shell, OPERATION.name, here)
+        self._sent_off: Unauthenticated | None = None
 
     async def run(self) -> None:
         try:
@@ -82,6 +83,9 @@ class _Passage:
                 tasks.start_soon(self._from_caller, tasks.cancel_scope)
                 tasks.start_soon(self._to_caller, tasks.cancel_scope)
                 tasks.start_soon(self._leave_when_draining, tasks.cancel_scope)
+            if (error := self._sent_off) is not None:  # told when nobody else writes any more
+                await self._here.send_text(_event_of(error))
+                await self._here.close(wire.CLOSE_NOT_ALLOWED, error.message)
         except* WebSocketDisconnect:
             pass  # the caller has left; leaving the block closes the other end
         finally:
@@ -98,7 +102,7 @@ class _Passage:
                 if text is not None:
                     if self._utterances.begins(told):
                         self._account.check()
-                    if isinstance(told, wire.Utterance | wire.Append):
+                    if isinstance(told, wire.Utterance | wire.Append) and not self._utterances.closing:
                         self._account.spoke(len(told.text))
                     await self._there.send_str(self._utterances.asked(text, told))
                 else:
@@ -109,7 +113,8 @@ class _Passage:
                 await self._here.send_text(_event_of(error))
             except Unauthenticated as error:
                 self._utterances.refused(told, error)
-                await self._send_off(error, scope)
+                self._sent_off = error
+                scope.cancel()
                 return
             except (aiohttp.ClientError, OSError):
                 return  # the other loop sees the end, and tells why
@@ -139,12 +144,6 @@ class _Passage:
         await self._shell.drain.wait_begun()
         if not self._utterances.speaking:
             await self._close(scope)
-
-    async def _send_off(self, error: Unauthenticated, scope: CancelScope) -> None:
-        """Who may no longer be here, whatever is in progress."""
-        await self._here.send_text(_event_of(error))
-        await self._here.close(wire.CLOSE_NOT_ALLOWED, error.message)
-        scope.cancel()
 
     async def _close(self, scope: CancelScope) -> None:
         """With the code of the other end; a broken end is told as an error first."""

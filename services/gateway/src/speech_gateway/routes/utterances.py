@@ -36,7 +36,7 @@ class Utterances:
         self._cancelled_up_to = 0
         self._writing: tuple[int, str | None] | None = None
         self._writing_failed = False
-        self._closing = False
+        self.closing = False
 
     @property
     def speaking(self) -> bool:
@@ -45,7 +45,7 @@ class Utterances:
 
     def begins(self, message: wire.ClientMessage | None) -> bool:
         """Whether a *message* of the caller asks for another utterance."""
-        if self._closing:
+        if self.closing:
             return False
         if isinstance(message, wire.Append):
             return self._writing is None or (self._writing_failed and message.id not in (None, self._writing[1]))
@@ -62,7 +62,7 @@ class Utterances:
                 self._cancel()
             case wire.Flush() | wire.Close():
                 self._writing = None
-                self._closing |= isinstance(message, wire.Close)
+                self.closing |= isinstance(message, wire.Close)
             case _:
                 pass
         return self._ask(text, message) if begins and isinstance(message, wire.Spoken) else text
