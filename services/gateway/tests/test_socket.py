@@ -81,6 +81,25 @@ def test_a_drain_waits_for_the_utterance_in_progress(net) -> None:
     assert (end, idle_closed.value.rcvd.code, closed.value.rcvd.code) == ('{"type":"end"}', 1001, 1001)
 
 
+def test_what_was_on_its_way_when_a_drain_began_is_answered(net) -> None:
+    with opened(net) as late, opened(net) as idle:
+        for socket in (late, idle):
+            socket.send("hello")
+            socket.recv(timeout=10)
+        net.gateway.drain()
+        late.send('{"text": "Just sent"}')
+        with pytest.raises(ConnectionClosed):
+            idle.recv(timeout=10)
+        asked = late.recv(timeout=10)
+        late.send('{"type":"end","reply_to":2}')
+        end = late.recv(timeout=10)
+        with pytest.raises(ConnectionClosed) as closed:
+            late.recv(timeout=10)
+
+    assert (asked, end) == ('{"text": "Just sent"}', '{"type":"end","reply_to":2}')
+    assert closed.value.rcvd.code == 1001
+
+
 def test_a_message_above_the_limit_closes_with_1009(net) -> None:
     with opened(net) as socket:
         socket.send("x" * 70_000)

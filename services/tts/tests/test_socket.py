@@ -235,6 +235,18 @@ def test_a_drain_finishes_the_utterance_and_then_closes_with_1001(serve, engine)
     assert "cancelled" not in end
 
 
+def test_what_was_on_its_way_when_a_drain_began_is_spoken(live) -> None:
+    with opened(live) as socket:
+        live.drain()
+        send(socket, text="Just sent.")
+        _, end = until(socket, "end")
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=10)
+
+    assert end["audio_seconds"] > 0
+    assert closed.value.rcvd.code == 1001
+
+
 def test_a_message_above_the_limit_closes_with_1009(live) -> None:
     with opened(live) as socket:
         socket.send("x" * 70_000)

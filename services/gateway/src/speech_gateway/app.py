@@ -75,7 +75,9 @@ def create_app(settings: GatewaySettings | None = None, *, resolve: Resolve = re
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_seconds)
         pools = {"asr": Pool(URL(settings.asr_url)), "tts": Pool(URL(settings.tts_url))}
         async with (
-            aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session,
+            aiohttp.ClientSession(
+                connector=connector, timeout=timeout, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+            ) as session,
             anyio.create_task_group() as tasks,
         ):
             asr, tts = (Service(name, pool, session, settings.answer_seconds, metrics) for name, pool in pools.items())

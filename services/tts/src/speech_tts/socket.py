@@ -140,7 +140,7 @@ class Session:
         await self._close(scope)
 
     async def _leave_when_draining(self, scope: CancelScope) -> None:
-        await self.shell.drain.wait_begun()
+        await self.shell.drain.wait_settled()
         if self._speaking is None:  # else the other loop leaves, after the utterance in progress
             await self._close(scope)
         self._end_writing()

@@ -73,7 +73,7 @@ class Intake:
             try:
                 self._check_head(operation, headers)
                 with ExitStack() as seat:
-                    scope.setdefault("state", {})["lease"] = await self._admit(headers, seat)
+                    scope.setdefault("state", {})["lease"] = await self._admit(visit, headers, seat)
                     self._inside.add(visit)
                     await visit.run(scope)
             except SpeechError as error:
@@ -84,20 +84,20 @@ class Intake:
                 self._inside.discard(visit)
                 visit.gone.set()
 
-    async def _admit(self, headers: Headers, seat: ExitStack) -> object:
+    async def _admit(self, visit: "_Visit", headers: Headers, seat: ExitStack) -> object:
         """Take a seat and give its lease; raises `Overloaded`, unless somebody who hardly sends can give way."""
         try:
-            return seat.enter_context(self._seat(headers))
+            return seat.enter_context(self._seat(visit, headers))
         except Overloaded:
             slowest = min(self._inside, key=_Visit.pace, default=None)
             if slowest is None or slowest.pace() >= _LEAST_BYTES_PER_SECOND:
                 raise
             await slowest.give_way()
-        return seat.enter_context(self._seat(headers))
+        return seat.enter_context(self._seat(visit, headers))
 
     @contextmanager
-    def _seat(self, headers: Headers) -> Generator[object]:
-        with self.shell.seats.take(), self.shell.admit(headers) as lease, self.shell.drain.enter():
+    def _seat(self, visit: "_Visit", headers: Headers) -> Generator[object]:
+        with self.shell.seats.take(), self.shell.admit(headers) as lease, self.shell.drain.enter(visit.expire):
             yield lease
 
     def _check_head(self, operation: Operation, headers: Headers) -> None:
@@ -141,6 +141,11 @@ class _Visit:
             return math.inf
         return self._pace.bytes_per_second
 
+    def expire(self) -> None:
+        """The grace of a drain is over."""
+        if self._inside is not None:
+            self._end(_draining(), self._inside)
+
     async def give_way(self) -> None:
         """End it, and wait until its seat is free."""
         if self._inside is not None:
@@ -156,7 +161,6 @@ class _Visit:
         async with to_handler, from_client, anyio.create_task_group() as tasks:
             self._inside = tasks.cancel_scope
             tasks.start_soon(self._watch, to_handler, tasks.cancel_scope)
-            tasks.start_soon(self._expire, tasks.cancel_scope)
             try:
                 await self._app(scope, _receiver(from_client), partial(self._count, from_client))
             except Exception as failure:  # noqa: BLE001 - carried out of the task group as it is, below
@@ -211,10 +215,6 @@ class _Visit:
             await to_handler.send(message)
         await self._receive()
         self._left(scope)
-
-    async def _expire(self, scope: anyio.CancelScope) -> None:
-        await self._shell.drain.wait_expired()
-        self._end(_draining(), scope)
 
     def _end(self, error: SpeechError, scope: anyio.CancelScope) -> None:
         self._error = error

@@ -14,7 +14,7 @@ from speech_core import __version__
 from speech_core.service import logs
 from speech_core.service.http_protocol import BoundedHttpProtocol
 from speech_core.service.management import managed
-from speech_core.service.memory import bound_allocator
+from speech_core.service.memory import bound_allocator, settle
 from speech_core.service.settings import ServiceSettings, SettingsError
 from speech_core.service.shell import Shell
 from speech_core.service.tracing import tracer_for
@@ -53,9 +53,12 @@ def config(app: FastAPI, *, host: str, port: int) -> uvicorn.Config:
 class Server(uvicorn.Server):
     """uvicorn that finishes what is in progress before it closes its door."""
 
-    def __init__(self, configuration: uvicorn.Config, shell: Shell) -> None:
+    def __init__(
+        self, configuration: uvicorn.Config, shell: Shell, *, on_startup: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(configuration)
         self._shell = shell
+        self._on_startup = on_startup
         self._stop_requested = False
         self._deadline_seconds = 0.0
 
@@ -66,6 +69,7 @@ class Server(uvicorn.Server):
             if hasattr(socket, "TCP_USER_TIMEOUT"):
                 # Inherited by each connection: who reads nothing for so long is cut off by Linux (tcp(7)).
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, stalled_milliseconds)
+        self._on_startup()
 
     def request_stop(self) -> None:
         """Begin the drain; may be called from a signal handler or another thread."""
@@ -105,7 +109,7 @@ def main(kind: type[S], create_app: Callable[[S], FastAPI]) -> None:
     except SettingsError as error:
         sys.exit(_complain(str(error)))
     logs.configure(settings, shell.name)
-    server = Server(config(app, host=settings.host, port=settings.port), shell)
+    server = Server(config(app, host=settings.host, port=settings.port), shell, on_startup=settle)
     try:
         with managed(shell, settings.host, settings.management_port):
             server.run()

@@ -76,6 +76,7 @@ class _Passage:
         self._account: Account = here.state.account
         self._utterances = Utterances(shell, OPERATION.name, here)
         self._sent_off: Unauthenticated | None = None
+        self._leaving = False
 
     async def run(self) -> None:
         try:
@@ -122,8 +123,8 @@ class _Passage:
     async def _to_caller(self, scope: CancelScope) -> None:
         async for message in self._there:
             if message.type is aiohttp.WSMsgType.TEXT:
-                await self._send_text(message.data)
-                if not self._utterances.speaking and self._shell.drain.draining:
+                is_over = await self._send_text(message.data)
+                if is_over and self._leaving:
                     break
             elif message.type is aiohttp.WSMsgType.BINARY:
                 self._utterances.heard()
@@ -131,18 +132,23 @@ class _Passage:
                 await self._here.send_bytes(message.data)
         await self._close(scope)
 
-    async def _send_text(self, text: str) -> None:
+    async def _send_text(self, text: str) -> bool:
+        """Pass an event on; tells whether the utterance in progress is over with it."""
+        is_over = False
         if text.startswith(_START):
             self._utterances.started(text)
         elif text.startswith(_END):
             self._utterances.ended(text)
+            is_over = True
         elif text.startswith(_ERROR):
-            self._utterances.failed(text)
+            is_over = self._utterances.failed(text)
         await self._here.send_text(text)
+        return is_over
 
     async def _leave_when_draining(self, scope: CancelScope) -> None:
-        await self._shell.drain.wait_begun()
-        if not self._utterances.speaking:
+        await self._shell.drain.wait_settled()
+        self._leaving = True
+        if not self._utterances.in_progress:  # else the other loop leaves, after it
             await self._close(scope)
 
     async def _close(self, scope: CancelScope) -> None:

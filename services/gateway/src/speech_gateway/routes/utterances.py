@@ -39,9 +39,9 @@ class Utterances:
         self.closing = False
 
     @property
-    def speaking(self) -> bool:
-        """Whether one has started and not ended."""
-        return self._started
+    def in_progress(self) -> bool:
+        """Whether one was asked for, and has neither ended nor failed."""
+        return self._speaking is not None
 
     def begins(self, message: wire.ClientMessage | None) -> bool:
         """Whether a *message* of the caller asks for another utterance."""
@@ -99,8 +99,8 @@ class Utterances:
         utterance.end()
         self._go_on()
 
-    def failed(self, text: str) -> None:
-        """An `error` of the service, about an utterance or a message that cannot be one."""
+    def failed(self, text: str) -> bool:
+        """An `error` of the service; tells whether it is about the utterance in progress, not another message."""
         told = json.loads(text)
         number = self._number(told)
         is_speaking = self._speaking is not None and number == self._speaking[0]
@@ -112,6 +112,7 @@ class Utterances:
         utterance.end()
         if is_speaking:
             self._go_on()
+        return is_speaking
 
     def broken(self, error: SpeechError) -> None:
         """The service is gone: the one in progress has failed with *error*, what waits was never begun."""
