@@ -7,12 +7,14 @@ first sound, play in real time, and fall silent when the next sound is late.
 
 import argparse
 import json
+import random
 import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -159,33 +161,52 @@ def together(speak: Speak, streams: int, stagger_seconds: float) -> list[Played]
         return list(listeners.map(listen, range(streams)))
 
 
-def many(ways: dict[str, Speak], lanes: int, streams: int, rounds: int) -> Iterator[dict[str, object]]:
-    """What so many listeners at once hear, a row a way; the engine in process speaks to as many as it has lanes."""
-    for way, speak in ways.items():
-        speeds, firsts, underruns, silent = [], [], 0, 0.0
-        for _ in range(rounds):
+@dataclass(slots=True)
+class _Heard:
+    """What the listeners of one way have heard, round by round."""
+
+    speeds: list[float] = field(default_factory=list)
+    firsts: list[list[float]] = field(default_factory=list)
+    underruns: int = 0
+    silent_seconds: float = 0.0
+
+    def add(self, played: Sequence[Played], wall_seconds: float) -> None:
+        self.speeds.append(sum(one.audio_seconds for one in played) / wall_seconds)
+        self.firsts.append([one.first_seconds for one in played])
+        self.underruns += sum(one.underruns for one in played)
+        self.silent_seconds += sum(one.silent_seconds for one in played)
+
+    def row(self, streams: int, way: str) -> dict[str, object]:
+        middle = [statistics.median(one) for one in self.firsts]
+        latest = [max(one) for one in self.firsts]
+        print(
+            f"{streams:8}{way:>16}{spread(self.speeds, digits=1):>22}{spread(middle, 1000):>22}"
+            f"{spread(latest, 1000):>22}{self.underruns:11}{self.silent_seconds:10.2f}",
+            flush=True,
+        )
+        return {
+            "streams": streams, "way": way, "throughput": self.speeds, "first_seconds": self.firsts,
+            "worst_first_seconds": latest, "underruns": self.underruns, "silent_seconds": self.silent_seconds,
+        }  # fmt: skip
+
+
+def many(ways: dict[str, Speak], lanes: int, streams: int, rounds: int) -> list[dict[str, object]]:
+    """
+    What so many listeners at once hear, a row a way; the ways in turn.
+
+    The engine in process speaks to as many as it has lanes.
+    """
+    heard = {way: _Heard() for way in ways}
+    for _ in range(rounds):
+        for way, speak in random.sample(list(ways.items()), len(ways)):
             started = time.perf_counter()
             if way == "engine":
                 with ThreadPoolExecutor(lanes) as pool:
                     played = list(pool.map(speak, [TEN] * streams))
             else:
                 played = together(speak, streams, _STAGGER_SECONDS)
-            wall = time.perf_counter() - started
-            speeds.append(sum(one.audio_seconds for one in played) / wall)
-            firsts.append([one.first_seconds for one in played])
-            underruns += sum(one.underruns for one in played)
-            silent += sum(one.silent_seconds for one in played)
-        middle = [statistics.median(one) for one in firsts]
-        latest = [max(one) for one in firsts]
-        print(
-            f"{streams:8}{way:>16}{spread(speeds, digits=1):>22}{spread(middle, 1000):>22}{spread(latest, 1000):>22}"
-            f"{underruns:11}{silent:10.2f}",
-            flush=True,
-        )
-        yield {
-            "streams": streams, "way": way, "throughput": speeds, "first_seconds": firsts,
-            "worst_first_seconds": latest, "underruns": underruns, "silent_seconds": silent,
-        }  # fmt: skip
+            heard[way].add(played, time.perf_counter() - started)
+    return [one.row(streams, way) for way, one in heard.items()]
 
 
 def kept(path: Path | None, found: dict[str, Any]) -> None:
@@ -235,8 +256,8 @@ def main() -> None:
         )
         for streams in arguments.streams:
             asked = {way: ways[way] for way in arguments.ways}
-            for row in many(asked, engine.lanes.total, streams, arguments.rounds):
-                kept(arguments.json, {"first_audio": {}, "streams": [row]})
+            rows = many(asked, engine.lanes.total, streams, arguments.rounds)
+            kept(arguments.json, {"first_audio": {}, "streams": rows})
 
 
 if __name__ == "__main__":
