@@ -27,6 +27,7 @@ _PAUSE_SECONDS = 0.8
 _TIMEOUT_SECONDS = 7200.0
 _WINDOW_SECONDS = 28.0
 _KEPT_BYTES = 64 * 1024 * 1024
+_AS_LONG_AS_IT_TAKES = 1_000_000
 
 
 def joined(clips: list[Clip], seconds: float) -> tuple[bytes, list[Clip]]:
@@ -71,7 +72,8 @@ def lost_and_doubled(used: list[Clip], alone: dict[Clip, str], text: str, langua
     """
     Clips of which less than a third of the words was heard, and what was added where that is a clip's worth of words.
 
-    Both against what is heard in the clips alone, from one alignment of all words.
+    Both against what is heard in the clips alone, from one alignment of all words. A lost clip is told with the number
+    of clips before it.
     """
     references = [words(alone[clip], language) for clip in used]
     owner = [index for index, reference in enumerate(references) for _ in reference.split()]
@@ -86,7 +88,9 @@ def lost_and_doubled(used: list[Clip], alone: dict[Clip, str], text: str, langua
             added.append(" ".join(heard[chunk.hyp_start_idx : chunk.hyp_end_idx]))
     sizes = [len(reference.split()) for reference in references]
     lost = [
-        clip.path.stem for clip, count, size in zip(used, hit, sizes, strict=True) if size >= 4 and count * 3 < size
+        f"{clip.path.stem} after {number}"
+        for number, (clip, count, size) in enumerate(zip(used, hit, sizes, strict=True))
+        if size >= 4 and count * 3 < size
     ]
     return lost, added
 
@@ -127,7 +131,9 @@ def main() -> int:
     parser.add_argument("--language", default="en")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--per-second", type=float, default=0.5, help="short clips: a quarter of the capacity")
-    parser.add_argument("--count", type=int, default=60, help="short clips without the file, and beside it")
+    parser.add_argument(
+        "--count", type=int, default=60, help="short clips without the file; beside it they come all along"
+    )
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     clips = read_corpus(arguments.corpus, arguments.language)
@@ -138,30 +144,33 @@ def main() -> int:
         alone = Clips(service, short, arguments.per_second)
         alone.send(arguments.count, threading.Event())
         idle_bytes = service.resident_bytes()
-        # What files of one window need, beside clips, is where the file begins; what is above it grows with its length.
+        # What files of one window need, beside clips, for comparison.
         window, _ = joined(clips, _WINDOW_SECONDS)
         before = Clips(service, short, arguments.per_second)
         sender = threading.Thread(target=before.send, args=(arguments.count // 4, threading.Event()))
-        with service.peak() as one_window:
-            sender.start()
-            while sender.is_alive():
-                httpx.post(f"{service.url}/api/stt/bytes", content=window, timeout=_TIMEOUT_SECONDS).raise_for_status()
+        service.peak_bytes()
+        sender.start()
+        while sender.is_alive():
+            httpx.post(f"{service.url}/api/stt/bytes", content=window, timeout=_TIMEOUT_SECONDS).raise_for_status()
+        one_window_bytes = service.peak_bytes()
         text, done = "", threading.Event()
+        tenths: list[int] = []
         beside = Clips(service, short, arguments.per_second)
-        sender = threading.Thread(target=beside.send, args=(arguments.count, done))
+        sender = threading.Thread(target=beside.send, args=(_AS_LONG_AS_IT_TAKES, done))
         started, progress = time.perf_counter(), 0
-        with service.peak() as whole_file:
-            for event in events(service, audio, arguments.language):
-                if event["type"] == "progress":
-                    progress += 1
-                    if progress == 2:
-                        sender.start()
-                elif event["type"] == "done":
-                    text, coverage = event["text"], event["coverage"]
+        sender.start()
+        for event in events(service, audio, arguments.language):
+            if event["type"] == "progress":
+                progress += 1
+                if event["processed_seconds"] >= (len(tenths) + 1) * arguments.minutes * 60 / 10:
+                    tenths.append(service.peak_bytes())
+            elif event["type"] == "done":
+                text, coverage = event["text"], event["coverage"]
         seconds = time.perf_counter() - started
         done.set()
         sender.join()
-    grown_bytes = whole_file[0] - one_window[0]
+    # A file that is kept in memory grows from tenth to tenth.
+    grown_bytes = max(tenths) - tenths[0]
     lost, doubled = lost_and_doubled(used, heard, text, arguments.language)
     rate = count_errors([(" ".join(clip.text for clip in used), text)], arguments.language).rate
     figures = {
@@ -173,7 +182,9 @@ def main() -> int:
         "words_added": doubled,
         "word_error_rate": round(rate, 4),
         "coverage": coverage,
-        "memory_mib_idle_window_file": [round(size / (1 << 20)) for size in (idle_bytes, *one_window, *whole_file)],
+        "memory_mib_idle": round(idle_bytes / (1 << 20)),
+        "memory_mib_one_window": round(one_window_bytes / (1 << 20)),
+        "memory_mib_by_tenth": [round(size / (1 << 20)) for size in tenths],
         "memory_growth_mib": round(grown_bytes / (1 << 20), 1),
         "p95_seconds_alone": round(alone.p95(), 3),
         "p95_seconds_beside": round(beside.p95(), 3),

@@ -34,14 +34,11 @@ class ServiceProcess:
         pages = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
-    @contextmanager
-    def peak(self) -> Iterator[list[int]]:
-        """The most memory within the block, in bytes, known after it (`clear_refs`, proc(5))."""
-        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5", encoding="ascii")
-        found: list[int] = []
-        yield found
+    def peak_bytes(self) -> int:
+        """The most memory since this was last asked (`clear_refs`, proc(5))."""
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
-        found.append(1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")))
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5", encoding="ascii")
+        return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
 
     def metric(self, name: str) -> float:
         """The sum of a metric over its labels."""

@@ -47,7 +47,7 @@ class GatedEngine:
         self.gates[window] = Event()
         return self.gates[window]
 
-    def prepare(self, samples: np.ndarray, task: Task, *, until_seconds: float = 0.0) -> GatedAttempt:
+    def prepare(self, samples: np.ndarray, task: Task, *, speech=None) -> GatedAttempt:
         return GatedAttempt(len(samples) / RATE_HZ, task)
 
     def decode(self, batch: Sequence[GatedAttempt]) -> list[Recognized]:

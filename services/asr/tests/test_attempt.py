@@ -118,10 +118,37 @@ def test_the_tensor_holds_the_rest_of_the_window_and_a_second_of_silence(seconds
 
 
 @pytest.mark.parametrize(
-    ("seek", "until_frames", "ended"),
+    ("seek", "until", "ended"),
     [(0, 1_000, False), (800, 1_000, False), (979, 1_000, False), (981, 1_000, True), (1_000, 1_000, True)],
 )
-def test_what_is_left_without_a_syllable_of_speech_is_not_asked_for(seek, until_frames, ended) -> None:
-    window = replace(attempt(seconds=20), seek=seek, until_frames=until_frames)
+def test_what_is_left_without_a_syllable_of_speech_is_not_asked_for(seek, until, ended) -> None:
+    window = replace(attempt(seconds=20), seek=seek, speech=((0, until),))
 
     assert window.ended is ended
+
+
+# Somebody speaks for eleven seconds, pauses for two, and goes on until the end.
+PAUSED = ((20, 1_100), (1_300, 2_480))
+
+
+@pytest.mark.parametrize(
+    ("seek", "end", "followed"),
+    [
+        pytest.param(2_500, 1_150, 1_150, id="it took the pause for the end"),
+        pytest.param(2_500, 2_440, 2_500, id="it ended with the speech"),
+        pytest.param(2_500, 2_400, 2_500, id="a syllable early"),
+        pytest.param(1_150, 1_150, 1_150, id="it says itself that more follows"),
+        pytest.param(2_500, 40, 2_500, id="it has hardly come anywhere"),
+        pytest.param(0, 0, 2_500, id="it names no time"),
+    ],
+)
+def test_an_answer_that_ends_before_the_speech_does_is_followed_where_it_ends(seek, end, followed) -> None:
+    window = replace(attempt(seconds=25), speech=PAUSED)
+
+    assert window.followed_at(seek, end=end) == followed
+
+
+def test_only_speech_counts_as_left_out() -> None:
+    window = replace(attempt(seconds=25), speech=((20, 1_100), (2_400, 2_480)))
+
+    assert window.followed_at(2_500, end=1_150) == 2_500

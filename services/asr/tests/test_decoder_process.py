@@ -31,7 +31,7 @@ class PatientEngine(FakeEngine):
         self.entered, self.released = Event(), Event()
         self._waits_at, self._prepared = waits_at, 0
 
-    def prepare(self, samples, task, *, until_seconds=0.0) -> FakeAttempt:
+    def prepare(self, samples, task, *, speech=None) -> FakeAttempt:
         if self._prepared == self._waits_at:
             self.entered.set()
             assert self.released.wait(20)

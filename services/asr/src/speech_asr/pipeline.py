@@ -166,7 +166,7 @@ class Pipeline:
         """The window's place in the line; None where there is no speech."""
         if not window.speech:
             return None
-        prepare = partial(self.engine.prepare, until_seconds=window.speech_end_seconds)
+        prepare = partial(self.engine.prepare, speech=window.speech)
         attempt = await to_thread.run_sync(prepare, window.samples, hearing.task, limiter=self._listeners)
         return self._scheduler.submit(
             attempt,

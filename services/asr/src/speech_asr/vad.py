@@ -46,11 +46,6 @@ class Window:
         return sum(end - start for start, end in self.speech)
 
     @property
-    def speech_end_seconds(self) -> float:
-        """Within the window."""
-        return self.speech[-1][1] / SAMPLE_RATE_HZ if self.speech else 0.0
-
-    @property
     def seconds(self) -> float:
         return len(self.samples) / SAMPLE_RATE_HZ
 

@@ -1,12 +1,11 @@
 """What a recognizer must do; all the rest is ours."""
 
-import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from speech_asr.segments import Recognized
-from speech_asr.vad import Samples
+from speech_asr.vad import Samples, Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,8 @@ class Engine(Protocol):
     Blocking by design: called in worker threads, by several at once.
 
     An engine is made by calling its class with the settings, which loads and warms it up. `prepare` takes at most
-    30 s of mono samples at 16 kHz in [-1, 1], in which nothing is said after *until_seconds*, and needs no model.
+    30 s of mono samples at 16 kHz in [-1, 1], where somebody speaks in the spans of *speech* (None: in all of it), and
+    needs no model.
     `decode` answers each attempt of a batch, in order, with what was recognized or with the attempt that is to follow;
     an error fails the whole batch.
     """
@@ -45,7 +45,7 @@ class Engine(Protocol):
     @property
     def languages(self) -> frozenset[str]: ...
 
-    def prepare(self, samples: Samples, task: Task, *, until_seconds: float = math.inf) -> Attempt: ...
+    def prepare(self, samples: Samples, task: Task, *, speech: Spans | None = None) -> Attempt: ...
 
     def decode(self, batch: Sequence[Any]) -> Sequence[Recognized | Attempt]: ...
 

@@ -5,7 +5,7 @@ The rules (seek loop, temperature fallback, thresholds and their values) are tho
 when all temperatures fail, the likeliest answer is taken and not the last, as in faster-whisper.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +24,10 @@ _STEP_FRAMES = 10 * FRAMES_PER_SECOND
 
 # Of silence, and of less than a syllable, Whisper makes up words that it has heard before.
 _LEAST_SPEECH_FRAMES = FRAMES_PER_SECOND // 5
+# An answer may end a syllable early; a second of speech after it is a sentence that was left out.
+_LEAST_UNHEARD_FRAMES = FRAMES_PER_SECOND
+# How far an answer must have come to be followed where it ends: it bounds how often a window can be asked for.
+_LEAST_STEP_FRAMES = FRAMES_PER_SECOND
 
 _TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _MOST_COMPRESSED = 2.4
@@ -67,14 +71,15 @@ class WhisperAttempt:
     """
     The next call of the model for one window.
 
-    *features* (mels x frames) are those of the whole window, in which nothing is said after *until_frames*; *seek* is
-    the frame that this call begins at; *encoded* is kept from the attempt before when only the temperature has changed.
+    *features* (mels x frames) are those of the whole window, in which *speech* are the spans of frames where somebody
+    speaks; *seek* is the frame that this call begins at; *encoded* is kept from the attempt before when only the
+    temperature has changed.
     """
 
     features: Features
     task: Task
     shortest_frames: int = FULL_FRAMES
-    until_frames: int = FULL_FRAMES
+    speech: Sequence[tuple[int, int]] = ((0, FULL_FRAMES),)
     seek: int = 0
     previous: tuple[int, ...] = ()
     step: int = 0
@@ -130,7 +135,8 @@ class WhisperAttempt:
 
     @property
     def ended(self) -> bool:
-        return self.seek + _LEAST_SPEECH_FRAMES > min(self.content_frames, self.until_frames)
+        until = self.speech[-1][1] if self.speech else 0
+        return self.seek + _LEAST_SPEECH_FRAMES > min(self.content_frames, until)
 
     def padded(self) -> Features:
         """Mels x `padded_frames`: the frames of this call, and zeros after them."""
@@ -159,6 +165,19 @@ class WhisperAttempt:
         if self.is_short:
             return replace(self, shortest_frames=FULL_FRAMES)
         return replace(self, step=self.step + 1, tried=(*self.tried, answer), encoded=encoded())
+
+    def followed_at(self, seek: int, *, end: int) -> int:
+        """
+        The frame to go on at after an answer that ends at the frame *end*: *seek*, as the reference says.
+
+        Now and then Whisper takes a pause for the end of all speech, and the reference believes it. Where speech was
+        found after *end*, it is asked for.
+        """
+        if seek <= self.seek:  # a decoder that names no time after the first would be asked the same again for ever
+            seek = self.seek + self.frames
+        unheard = sum(max(0, stop - max(start, end)) for start, stop in self.speech)
+        has_stopped_early = self.seek + _LEAST_STEP_FRAMES <= end < seek
+        return end if has_stopped_early and unheard >= _LEAST_UNHEARD_FRAMES else seek
 
     def beyond(
         self, answer: Answer, *, seek: int, segments: tuple[Segment, ...] = (), last_speech_seconds: float | None = None

@@ -1,13 +1,12 @@
 """A word for every half second of audio: deterministic, instant, no weights."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from speech_asr.engines import Task
 from speech_asr.segments import Recognized, Segment, Word
 from speech_asr.settings import AsrSettings
-from speech_asr.vad import SAMPLE_RATE_HZ, Samples
+from speech_asr.vad import SAMPLE_RATE_HZ, Samples, Spans
 
 _WORD_SECONDS = 0.5
 _NAMES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -30,7 +29,7 @@ class FakeEngine:
     def __init__(self, settings: AsrSettings | None = None) -> None:
         """There is nothing to load."""
 
-    def prepare(self, samples: Samples, task: Task, *, until_seconds: float = math.inf) -> FakeAttempt:
+    def prepare(self, samples: Samples, task: Task, *, speech: Spans | None = None) -> FakeAttempt:
         return FakeAttempt(max(1, int(len(samples) / SAMPLE_RATE_HZ / _WORD_SECONDS)), task)
 
     def decode(self, batch: Sequence[FakeAttempt]) -> Sequence[Recognized]:

@@ -4,7 +4,6 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportPrivateUsage=false
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -21,13 +20,14 @@ from speech_asr.engines import Task
 from speech_asr.engines.attempt import Answer, WhisperAttempt
 from speech_asr.segments import FRAMES_PER_SECOND, Decoded, Recognized, Segment, Word
 from speech_asr.settings import AsrSettings
-from speech_asr.vad import SAMPLE_RATE_HZ, Samples
+from speech_asr.vad import SAMPLE_RATE_HZ, Samples, Spans
 from speech_core.models.store import Store
 
 # Whisper's whole context, prompt and answer.
 _CONTEXT_TOKENS = 448
 # Candidates of which the likeliest is taken, when the decoder samples.
 _BEST_OF = 5
+_SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FRAMES_PER_SECOND
 # The first word of a window begins within its first second.
 _LATEST_START_STEPS = 50
 _PREPEND, _APPEND = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
@@ -65,13 +65,14 @@ class FasterWhisperEngine:
         """One short inference, so that the first caller does not pay for what is made on first use."""
         self.decode([self.prepare(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), Task("en"))])
 
-    def prepare(self, samples: Samples, task: Task, *, until_seconds: float = math.inf) -> WhisperAttempt:
+    def prepare(self, samples: Samples, task: Task, *, speech: Spans | None = None) -> WhisperAttempt:
         features = self._whisper.feature_extractor(samples).astype(np.float32, copy=False)
         prompt = self._tokenizer("en", "transcribe").encode(f" {task.prompt.strip()}") if task.prompt else []
         if not self._model.is_multilingual:
             task = replace(task, language="en")
-        until_frames = math.ceil(min(until_seconds, len(samples) / SAMPLE_RATE_HZ) * FRAMES_PER_SECOND)
-        return WhisperAttempt(features, task, self._shortest_frames, previous=tuple(prompt), until_frames=until_frames)
+        spans = [(0, len(samples))] if speech is None else speech
+        spoken = tuple((start // _SAMPLES_PER_FRAME, -(-end // _SAMPLES_PER_FRAME)) for start, end in spans)
+        return WhisperAttempt(features, task, self._shortest_frames, previous=tuple(prompt), speech=spoken)
 
     def decode(self, batch: Sequence[WhisperAttempt]) -> Sequence[Recognized | WhisperAttempt]:
         encoded = self._encoded(batch)
@@ -191,8 +192,8 @@ class FasterWhisperEngine:
             if part["start"] != part["end"]
         )
         spoken = tuple(segment for segment in segments if segment.text)
-        # A decoder that names no time after the first would be asked the same again for ever.
-        seek = seek if seek > attempt.seek else attempt.seek + attempt.frames
+        end = round(parts[-1]["end"] * FRAMES_PER_SECOND) if parts else seek
+        seek = attempt.followed_at(seek, end=end)
         return attempt.beyond(answer, seek=seek, segments=spoken, last_speech_seconds=last_seconds)
 
 

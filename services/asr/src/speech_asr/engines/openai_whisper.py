@@ -8,7 +8,6 @@
 import base64
 import gzip
 import json
-import math
 import pickle
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from speech_asr.engines import Task
 from speech_asr.engines.ct2_weights import read_weights
 from speech_asr.segments import Decoded, Recognized, Segment, Word
 from speech_asr.settings import AsrSettings
-from speech_asr.vad import SAMPLE_RATE_HZ, Samples
+from speech_asr.vad import SAMPLE_RATE_HZ, Samples, Spans
 from speech_core.models import ModelError
 from speech_core.models.store import Store
 
@@ -75,10 +74,11 @@ class OpenAiWhisperEngine:
         self.decode([self.prepare(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32), Task("en"))])
         dtw_cpu(np.zeros((1, 1)))
 
-    def prepare(self, samples: Samples, task: Task, *, until_seconds: float = math.inf) -> WholeWindow:
+    def prepare(self, samples: Samples, task: Task, *, speech: Spans | None = None) -> WholeWindow:
         # Asked for a frame after the last whole one, the package would decode nothing, again and again without end.
-        whole_frames = len(samples) // whisper.audio.HOP_LENGTH
-        return WholeWindow(samples, task, min(until_seconds, whole_frames / whisper.audio.FRAMES_PER_SECOND))
+        whole_samples = len(samples) // whisper.audio.HOP_LENGTH * whisper.audio.HOP_LENGTH
+        until_sample = min(whole_samples, speech[-1][1]) if speech else whole_samples
+        return WholeWindow(samples, task, until_sample / SAMPLE_RATE_HZ)
 
     def decode(self, batch: Sequence[WholeWindow]) -> Sequence[Recognized]:
         with self._turn:
