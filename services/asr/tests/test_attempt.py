@@ -138,6 +138,8 @@ PAUSED = ((20, 1_100), (1_300, 2_480))
         pytest.param(2_500, 2_440, 2_500, id="it ended with the speech"),
         pytest.param(2_500, 2_400, 2_500, id="a syllable early"),
         pytest.param(1_150, 1_150, 1_150, id="it says itself that more follows"),
+        pytest.param(1_150, 1_110, 1_150, id="its last word ends a little later"),
+        pytest.param(2_500, 60, 60, id="one word before a pause"),
         pytest.param(2_500, 40, 2_500, id="it has hardly come anywhere"),
         pytest.param(0, 0, 2_500, id="it names no time"),
     ],
@@ -146,6 +148,10 @@ def test_an_answer_that_ends_before_the_speech_does_is_followed_where_it_ends(se
     window = replace(attempt(seconds=25), speech=PAUSED)
 
     assert window.followed_at(seek, end=end) == followed
+
+
+def test_where_nobody_has_looked_for_speech_the_reference_is_followed() -> None:
+    assert attempt(seconds=25).followed_at(2_500, end=1_150) == 2_500
 
 
 def test_only_speech_counts_as_left_out() -> None:

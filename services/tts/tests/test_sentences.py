@@ -3,6 +3,7 @@ import pytest
 from hypothesis import example, given
 
 from speech_tts.sentences import LONGEST_WORDS, Splitter, split
+from speech_tts.wording import spoken
 
 
 @pytest.mark.parametrize(
@@ -122,3 +123,29 @@ def test_a_megabyte_is_held_in_pieces() -> None:
             assert len(piece) < 400
 
     assert len(splitter._rest) + sum(map(len, splitter._held)) < 400
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("On May 5, 2024, we met.", ["On May 5, 2024,", " we met."]),
+        ("We have 5, 6 or 7 of them.", ["We have 5,", " 6 or 7 of them."]),
+    ],
+)
+def test_a_date_is_not_cut_after_its_day(text: str, pieces: list[str]) -> None:
+    assert list(split(text)) == pieces
+
+
+@pytest.mark.parametrize("number", ["$5 million", "2024 году"])
+def test_a_number_is_not_cut_from_what_it_counts(number: str) -> None:
+    first, second = split("word " * (LONGEST_WORDS - 2) + number + " and more")
+
+    assert not first.rstrip()[-1:].isdigit()
+    assert number in second
+
+
+def test_figures_are_as_long_as_the_words_that_are_spoken_for_them() -> None:
+    pieces = list(split("$1,234.56 " * 60))
+
+    assert all(len(spoken(piece, "en-US").split()) <= LONGEST_WORDS for piece in pieces)
+    assert len(pieces) < 30

@@ -238,12 +238,14 @@ def test_a_drain_finishes_the_utterance_and_then_closes_with_1001(serve, engine)
 def test_what_was_on_its_way_when_a_drain_began_is_spoken(live) -> None:
     with opened(live) as socket:
         live.drain()
-        send(socket, text="Just sent.")
-        _, end = until(socket, "end")
+        ends = []
+        for text in ("Just sent.", "And more."):
+            send(socket, text=text)
+            ends.append(until(socket, "end")[1])
         with pytest.raises(ConnectionClosed) as closed:
             socket.recv(timeout=10)
 
-    assert end["audio_seconds"] > 0
+    assert all(end["audio_seconds"] > 0 for end in ends)
     assert closed.value.rcvd.code == 1001
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from speech_core.errors import InvalidRequest
@@ -10,6 +12,13 @@ from speech_tts.voices import Voices
 )
 def test_a_voice_is_found_by_name_by_language_or_by_default(engine, voice, language) -> None:
     assert Voices([engine], {}).choose(voice, language).name == "gated"
+
+
+@pytest.mark.parametrize(("asked", "known"), [("nb-NO", "no"), ("cmn", "zh"), ("iw", "he"), ("zh-CN", "zh")])
+def test_a_language_of_two_names_is_found_by_both(engine, asked, known) -> None:
+    engine.voices = {"gated": replace(engine.voices["gated"], language=known)}
+
+    assert Voices([engine], {}).choose(None, asked).language == known
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,15 @@ _TOKEN = re.compile(
     rf"\s{{200}}"
     rf"|\s*(?:[^\s{_WIDE_STOPS}]{{0,60}}[{_WIDE_STOPS}]+[{_CLOSING}]*"
     rf"|[^\s{_WIDE_STOPS}]{{1,60}}(?:(?<![\d.,])|(?![\d.,]))"
-    rf"|[\d.,]{{1,400}})"
+    rf"|[\d.,]{{1,60}})"
 )
 _STOP = re.compile(rf"(?P<mark>[.!?…]+|[{_WIDE_STOPS}]+)(?P<closing>[{_CLOSING}]*)$")
 _CLAUSE_END = re.compile(rf"[,;:—–،，、；：][{_CLOSING}]*$")
 _LIST_MARK = re.compile(r"(?:[-*•]|\d{1,3}[.)])$")
 _DOTTED = re.compile(r"(?:[^\W\d]{1,2}\.)+[^\W\d]$")
+# Of `May 5, 2024`.
+_DAY = re.compile(r"(?<!\d)\d{1,2},$")
+_YEAR = re.compile(r"\s+\d{4}(?!\d)")
 _THOUSANDS = re.compile(r"\d{3}(?!\d)")
 # Two ideographs, kana or syllables are about a word; so are six letters, and longer words are rare.
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
@@ -90,12 +93,12 @@ class Splitter:
         """Add the token to the piece, which may have to end before it, and may end with it."""
         if _begins(token):
             yield from self._cut(len(self._held))
-        while self._held and self._words + _words(token) > LONGEST_WORDS:
+        while self._held and self._words + _words(token) > _most_words(self._held[-1], token):
             yield from self._cut(_last_pause(self._held, token))
         is_end = _is_end(token, after, opens=not self._held)
         self._held.append(token)
         self._words += _words(token)
-        if is_end or (self._words >= self._enough and _CLAUSE_END.search(token) and not after[:1].strip()):
+        if is_end or (self._words >= self._enough and _is_clause(token, after) and not after[:1].strip()):
             yield from self._cut(len(self._held))
 
     def _cut(self, count: int) -> Iterator[str]:
@@ -107,17 +110,26 @@ class Splitter:
 
 
 def _words(token: str) -> int:
-    """How many words it is as long as."""
-    wide = len(_WIDE.findall(token))
-    return max(1, (wide + 1) // 2 + (len(token.strip()) - wide) // _LETTERS_A_WORD)
+    """How many words it is as long as; the figures of a number are three for two, as in `$1,234.56`."""
+    wide, figures = len(_WIDE.findall(token)), sum(map(str.isdigit, token))
+    return max(1, (3 * figures + 1) // 2 + (wide + 1) // 2 + (len(token.strip()) - wide - figures) // _LETTERS_A_WORD)
 
 
 def _is_decided(token: str, after: str) -> bool:
     """Whether more text could neither lengthen *token* nor change what it ends."""
     stop = _STOP.search(token)
+    is_far = len(after) == _LOOK_AHEAD
     if stop and _goes_on_in_lower_case(stop):
-        return bool(after.strip()) or len(after) == _LOOK_AHEAD
+        return bool(after.strip()) or is_far
+    if _DAY.search(token):  # four figures are a year once something else follows
+        next_ = after.strip()
+        return is_far or (bool(next_) and not (next_.isdigit() and len(next_) <= 4 and not after[-1:].isspace()))
     return bool(after)
+
+
+def _is_clause(token: str, after: str) -> bool:
+    """Whether a clause ends with *token*; a date does not end with its day."""
+    return bool(_CLAUSE_END.search(token)) and not (_DAY.search(token) and _YEAR.match(after))
 
 
 def _goes_on_in_lower_case(stop: re.Match[str]) -> bool:
@@ -153,11 +165,24 @@ def _is_shortened(word: str, *, opens: bool) -> bool:
 
 def _last_pause(held: Sequence[str], token: str) -> int:
     """How many of *held*, which is as long as a piece may be, can be spoken before the rest and *token*."""
-    for count in range(len(held), len(held) // 3, -1):
-        if _CLAUSE_END.search(held[count - 1]):
-            return count
     following = [*held[1:], token]
-    for count in range(len(held), len(held) // 3, -1):
-        if not (held[count - 1][-1:].isdigit() and _THOUSANDS.match(following[count - 1].strip())):
-            return count
+    counts = range(len(held), len(held) // 3, -1)
+    for is_pause in (_is_clause, _is_whole, _is_not_in_thousands):
+        for count in counts:
+            if is_pause(held[count - 1], following[count - 1]):
+                return count
     return len(held)
+
+
+def _most_words(token: str, following: str) -> int:
+    """How long a piece with *token* may become by what follows: a number of several tokens ends in it."""
+    return LONGEST_WORDS if _is_not_in_thousands(token, following) else 2 * LONGEST_WORDS
+
+
+def _is_whole(token: str, following: str) -> bool:
+    """Not between a number and what it counts."""
+    return not token[-1:].isdigit()
+
+
+def _is_not_in_thousands(token: str, following: str) -> bool:
+    return not (token[-1:].isdigit() and _THOUSANDS.match(following.strip()))

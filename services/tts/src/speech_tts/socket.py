@@ -87,6 +87,7 @@ class Session:
         # An order that was made before the last cancel is not spoken, wherever it is by then.
         self._cancels = 0
         self._messages = 0
+        self._leaving = False
 
     @property
     def is_one_too_many(self) -> bool:
@@ -100,7 +101,7 @@ class Session:
                 await self._listener.say(wire.Ready(limits=limits(self._settings)))
                 tasks.start_soon(self._receive_loop, to_speaker, waiting, tasks.cancel_scope)
                 tasks.start_soon(self._speak_loop, waiting, tasks.cancel_scope)
-                tasks.start_soon(self._leave_when_draining, tasks.cancel_scope)
+                tasks.start_soon(self._leave_when_draining, waiting, tasks.cancel_scope)
         except* (WebSocketDisconnect, Stalled):
             pass  # the listener has left or stopped listening: there is nobody to tell
 
@@ -135,13 +136,15 @@ class Session:
     async def _speak_loop(self, waiting: Waiting, scope: CancelScope) -> None:
         async for order in waiting:
             await self._utter(order)
-            if self.shell.drain.draining:
+            if self._leaving:
                 break
         await self._close(scope)
 
-    async def _leave_when_draining(self, scope: CancelScope) -> None:
+    async def _leave_when_draining(self, waiting: Waiting, scope: CancelScope) -> None:
         await self.shell.drain.wait_settled()
-        if self._speaking is None:  # else the other loop leaves, after the utterance in progress
+        self._leaving = True
+        is_idle = self._speaking is None and waiting.statistics().current_buffer_used == 0
+        if is_idle:  # else the other loop leaves, after the utterance in progress
             await self._close(scope)
         self._end_writing()
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from speech_core.errors import InvalidRequest
-from speech_tts.engines import Engine, Voice
+from speech_tts.engines import Engine, Voice, language_tag
 
 
 class Voices:
@@ -56,7 +56,7 @@ def _named(name: str, among: Sequence[Voice]) -> Voice:
 
 def _speaking(language: str, among: Sequence[Voice]) -> Voice:
     """The first engine that has the language, in the region that was asked for if it has that."""
-    wanted = language.replace("_", "-").lower()
+    wanted = language_tag(language.replace("_", "-").lower()).lower()
     fitting = [voice for voice in among if voice.language.lower().split("-")[0] == wanted.split("-")[0]]
     best = [voice for voice in fitting if voice.engine == fitting[0].engine]
     for voice in [*(voice for voice in best if voice.language.lower() == wanted), *best]:

@@ -142,8 +142,8 @@ class _Visit:
         return self._pace.bytes_per_second
 
     def expire(self) -> None:
-        """The grace of a drain is over."""
-        if self._inside is not None:
+        """The grace of a drain is over; said again and again, for those who came since."""
+        if self._inside is not None and not self._inside.cancel_called:
             self._end(_draining(), self._inside)
 
     async def give_way(self) -> None:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from speech_core.service.server import Server, config
 from speech_core.service.settings import ServiceSettings
 from speech_core.service.shell import Shell, shell_for
+from speech_core.testing.waiting import wait_until
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 30.0
@@ -21,6 +22,7 @@ class LiveServer:
 
     port: int
     server: Server
+    shell: Shell
     stopped: Event
 
     @property
@@ -32,8 +34,9 @@ class LiveServer:
         return f"ws://127.0.0.1:{self.port}"
 
     def drain(self) -> None:
-        """What SIGTERM does; `stopped` is set when the server has gone."""
+        """What SIGTERM does, and begun when this returns; `stopped` is set when the server has gone."""
         self.server.request_stop()
+        wait_until(lambda: self.shell.drain.draining)
 
 
 class _Announcing(Server):
@@ -66,7 +69,7 @@ def live_server(app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> Gene
     assert server.ready.wait(_START_SECONDS), "the server did not start"
     assert server.started, "the server failed to start; see its log"
     try:
-        yield LiveServer(server.servers[0].sockets[0].getsockname()[1], server, stopped)
+        yield LiveServer(server.servers[0].sockets[0].getsockname()[1], server, shell, stopped)
     finally:
         server.request_stop()
         server.should_exit = True

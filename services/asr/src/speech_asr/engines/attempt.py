@@ -2,7 +2,8 @@
 One window's way through Whisper: what is asked next, and when an answer is good enough.
 
 The rules (seek loop, temperature fallback, thresholds and their values) are those of openai-whisper's `transcribe.py`;
-when all temperatures fail, the likeliest answer is taken and not the last, as in faster-whisper.
+when all temperatures fail, the likeliest answer is taken and not the last, as in faster-whisper. Of our own are shorter
+windows (`is_short`), and that speech after an early end is asked for (`followed_at`).
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -26,8 +27,8 @@ _STEP_FRAMES = 10 * FRAMES_PER_SECOND
 _LEAST_SPEECH_FRAMES = FRAMES_PER_SECOND // 5
 # An answer may end a syllable early; a second of speech after it is a sentence that was left out.
 _LEAST_UNHEARD_FRAMES = FRAMES_PER_SECOND
-# How far an answer must have come to be followed where it ends: it bounds how often a window can be asked for.
-_LEAST_STEP_FRAMES = FRAMES_PER_SECOND
+# How far such an answer must have come, so that what it adds is bounded.
+_LEAST_STEP_FRAMES = FRAMES_PER_SECOND // 2
 
 _TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _MOST_COMPRESSED = 2.4
@@ -72,14 +73,14 @@ class WhisperAttempt:
     The next call of the model for one window.
 
     *features* (mels x frames) are those of the whole window, in which *speech* are the spans of frames where somebody
-    speaks; *seek* is the frame that this call begins at; *encoded* is kept from the attempt before when only the
-    temperature has changed.
+    speaks, if that is known; *seek* is the frame that this call begins at; *encoded* is kept from the attempt before
+    when only the temperature has changed.
     """
 
     features: Features
     task: Task
     shortest_frames: int = FULL_FRAMES
-    speech: Sequence[tuple[int, int]] = ((0, FULL_FRAMES),)
+    speech: Sequence[tuple[int, int]] | None = None
     seek: int = 0
     previous: tuple[int, ...] = ()
     step: int = 0
@@ -135,8 +136,13 @@ class WhisperAttempt:
 
     @property
     def ended(self) -> bool:
-        until = self.speech[-1][1] if self.speech else 0
-        return self.seek + _LEAST_SPEECH_FRAMES > min(self.content_frames, until)
+        return self.seek + _LEAST_SPEECH_FRAMES > min(self.content_frames, self._speech_end_frame)
+
+    @property
+    def _speech_end_frame(self) -> int:
+        if self.speech is None:
+            return self.content_frames
+        return self.speech[-1][1] if self.speech else 0
 
     def padded(self) -> Features:
         """Mels x `padded_frames`: the frames of this call, and zeros after them."""
@@ -171,11 +177,11 @@ class WhisperAttempt:
         The frame to go on at after an answer that ends at the frame *end*: *seek*, as the reference says.
 
         Now and then Whisper takes a pause for the end of all speech, and the reference believes it. Where speech was
-        found after *end*, it is asked for.
+        found between the two, it is asked for.
         """
         if seek <= self.seek:  # a decoder that names no time after the first would be asked the same again for ever
             seek = self.seek + self.frames
-        unheard = sum(max(0, stop - max(start, end)) for start, stop in self.speech)
+        unheard = sum(max(0, min(stop, seek) - max(start, end)) for start, stop in self.speech or ())
         has_stopped_early = self.seek + _LEAST_STEP_FRAMES <= end < seek
         return end if has_stopped_early and unheard >= _LEAST_UNHEARD_FRAMES else seek
 

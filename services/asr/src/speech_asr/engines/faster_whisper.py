@@ -70,9 +70,8 @@ class FasterWhisperEngine:
         prompt = self._tokenizer("en", "transcribe").encode(f" {task.prompt.strip()}") if task.prompt else []
         if not self._model.is_multilingual:
             task = replace(task, language="en")
-        spans = [(0, len(samples))] if speech is None else speech
-        spoken = tuple((start // _SAMPLES_PER_FRAME, -(-end // _SAMPLES_PER_FRAME)) for start, end in spans)
-        return WhisperAttempt(features, task, self._shortest_frames, previous=tuple(prompt), speech=spoken)
+        frames = None if speech is None else tuple(_frames(start, end) for start, end in speech)
+        return WhisperAttempt(features, task, self._shortest_frames, previous=tuple(prompt), speech=frames)
 
     def decode(self, batch: Sequence[WhisperAttempt]) -> Sequence[Recognized | WhisperAttempt]:
         encoded = self._encoded(batch)
@@ -192,8 +191,8 @@ class FasterWhisperEngine:
             if part["start"] != part["end"]
         )
         spoken = tuple(segment for segment in segments if segment.text)
-        end = round(parts[-1]["end"] * FRAMES_PER_SECOND) if parts else seek
-        seek = attempt.followed_at(seek, end=end)
+        end_seconds = max((part["end"] for part in parts), default=offset_seconds)
+        seek = attempt.followed_at(seek, end=round(max(end_seconds, last_seconds) * FRAMES_PER_SECOND))
         return attempt.beyond(answer, seek=seek, segments=spoken, last_speech_seconds=last_seconds)
 
 
@@ -212,6 +211,11 @@ class _Bound:
     def tokens(self) -> int:
         """As many tokens as an answer has when it is cut."""
         return min(self.max_length // 2, self.max_length - self.prompt_tokens)
+
+
+def _frames(start_sample: int, end_sample: int) -> tuple[int, int]:
+    """The frames that touch a span of samples."""
+    return start_sample // _SAMPLES_PER_FRAME, -(-end_sample // _SAMPLES_PER_FRAME)
 
 
 def _segment(part: dict[str, Any], text: str, seek: int, answer: Answer) -> Segment:

@@ -77,7 +77,7 @@ class OpenAiWhisperEngine:
     def prepare(self, samples: Samples, task: Task, *, speech: Spans | None = None) -> WholeWindow:
         # Asked for a frame after the last whole one, the package would decode nothing, again and again without end.
         whole_samples = len(samples) // whisper.audio.HOP_LENGTH * whisper.audio.HOP_LENGTH
-        until_sample = min(whole_samples, speech[-1][1]) if speech else whole_samples
+        until_sample = whole_samples if speech is None else min(whole_samples, speech[-1][1] if speech else 0)
         return WholeWindow(samples, task, until_sample / SAMPLE_RATE_HZ)
 
     def decode(self, batch: Sequence[WholeWindow]) -> Sequence[Recognized]:

@@ -152,14 +152,14 @@ class _Passage:
             await self._close(scope)
 
     async def _close(self, scope: CancelScope) -> None:
-        """With the code of the other end; a broken end is told as an error first."""
-        code = wire.CLOSE_DRAINING if self._shell.drain.draining else self._there.close_code
+        """With the code of the other end, if it has closed; a broken end is told as an error first."""
+        code = self._there.close_code if self._there.closed else wire.CLOSE_DRAINING
         if code is None or code in _NOT_SENDABLE:
             code = wire.CLOSE_OUR_FAULT
             broken = Unavailable("tts broke off in the middle", code="upstream_unreachable")
             self._utterances.broken(broken)
             await self._here.send_text(_event_of(broken))
-        elif self._there.closed:
+        else:
             self._utterances.closed()
         await self._here.close(code)
         scope.cancel()

@@ -122,7 +122,7 @@ class Utterances:
             self._speaking, self._started = None, False
 
     def closed(self) -> None:
-        """The service has closed: it has ended all that it has begun."""
+        """The socket closes after what was in progress: what else was asked for has not begun."""
         self._forget()
 
     def leave(self) -> None:

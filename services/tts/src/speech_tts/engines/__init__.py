@@ -7,7 +7,7 @@ from typing import Protocol
 from speech_core.audio import AudioFormat, Pcm
 
 # What others, Whisper among them, call these languages.
-_TAGS = {"cmn": "zh", "nb": "no"}
+_TAGS = {"cmn": "zh", "nb": "no", "iw": "he", "jw": "jv"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Engine(Protocol):
 
 
 def language_tag(name: str) -> str:
-    """espeak-ng's name of a language as a BCP 47 tag: `en-us` is `en-US`, `cmn` is `zh`."""
+    """A language as one BCP 47 tag, whoever named it: `en-us` is `en-US`, `cmn` is `zh`, `iw` is `he`."""
     first, *rest = name.split("-")
     first = _TAGS.get(first, first)
     return "-".join([first, *(part.upper() if len(part) == 2 else part for part in rest)])

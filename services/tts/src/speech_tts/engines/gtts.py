@@ -24,7 +24,7 @@ from speech_core.audio import AudioFormat, Pcm
 from speech_core.codec.decode import DecodeLimits
 from speech_core.codec.isolation import decode_isolated
 from speech_core.errors import InvalidRequest, Overloaded, SpeechError, Unavailable
-from speech_tts.engines import Lanes, Voice
+from speech_tts.engines import Lanes, Voice, language_tag
 from speech_tts.settings import TtsSettings
 from speech_tts.tempo import Tempo
 
@@ -45,8 +45,6 @@ _ACCENTS = {
     "fr": {"FR": "fr"},
     "pt": {"BR": "com.br"},
 }  # fmt: skip
-# Codes that Google kept and the standard dropped.
-_TAGS = {"iw": "he", "jw": "jv"}
 _CLAUSE = re.compile(r"(?<=[,;:،，、；：])\s+")
 
 
@@ -60,7 +58,7 @@ class GttsEngine:
         }
         self._sites: Mapping[str, _Site] = {"en": languages["en"], **languages, **accents}
         self.voices: Mapping[str, Voice] = {
-            name: Voice("gtts", name, _TAGS.get(name, name), _FORMAT) for name in self._sites
+            name: Voice("gtts", name, language_tag(name), _FORMAT) for name in self._sites
         }
         self.lanes = Lanes(settings.seats, ahead=_AHEAD)
         self._timeout_seconds = settings.gtts_timeout_seconds
