@@ -20,6 +20,7 @@ _OF_REQUESTS = re.compile(
 )
 _NAMES = {"overview", "synthesis", "recognition", "gateway", "capacity", "gpu"}
 # Of Grafana's list of units.
+_RATE_OF_SECONDS = re.compile(r"sum( by \([^)]*\))? ?\(\s*rate\([a-z_]*seconds_total")
 _UNITS = {"none", "s", "reqps", "percent", "percentunit", "bytes", "celsius", "watt"}
 
 
@@ -98,6 +99,14 @@ def test_a_panel_says_what_it_shows(panel) -> None:
     assert panel["fieldConfig"]["defaults"]["unit"] in _UNITS
     assert panel["datasource"]["uid"] == "${metrics}"
     assert all(target["legendFormat"] for target in panel["targets"])
+
+
+@pytest.mark.parametrize("panel", _PANELS)
+def test_seconds_a_second_are_no_duration(panel) -> None:
+    """Grafana would write 90 of them as a minute and a half."""
+    are_rates = all(_RATE_OF_SECONDS.match(target["expr"]) for target in panel["targets"])
+
+    assert not (are_rates and panel["fieldConfig"]["defaults"]["unit"] == "s")
 
 
 @pytest.mark.parametrize("panel", _PANELS)

@@ -66,6 +66,16 @@ def test_an_unsure_answer_in_a_short_window_is_asked_for_again_in_a_full_one(uns
     assert (full.chosen(unsure) is unsure) == (not unsure.failed)
 
 
+def test_an_answer_that_was_cut_in_a_short_window_is_asked_for_again_in_a_full_one() -> None:
+    cut = replace(answer(), cut=True)
+    short = attempt()
+
+    assert short.chosen(cut) is None
+    full = short.again(cut, lambda: ENCODED)
+    assert full.most_tokens > short.most_tokens
+    assert full.chosen(cut) is cut
+
+
 def test_silence_is_no_reason_to_try_again() -> None:
     silent = answer(logprob=-1.5, silence=0.9)
 

@@ -83,6 +83,17 @@ def test_a_stream_is_deltas_that_add_up_to_the_text(serve, engine, make_wav) -> 
     assert told[-1]["usage"]["type"] == "tokens"
 
 
+def test_a_stream_tells_what_was_not_recognized(serve, engine, make_wav) -> None:
+    live = serve(engine)
+    engine.broken.add(1)
+
+    told = events(post(live, make_wav(tone(25), np.zeros(RATE_HZ, "<i2"), tone(25)), stream="true"))
+
+    coverage = told[-1]["coverage"]
+    assert coverage["failed_seconds"] > 0
+    assert coverage["audio_seconds"] == 51
+
+
 def test_a_translation_is_asked_of_the_engine_and_is_english(serve, engine, speech) -> None:
     live = serve(engine)
 

@@ -17,7 +17,7 @@ _WORD = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _BRACES = re.compile(r"(\{[^}]*\})")
 _COMPARISON = re.compile(r"(==|!=|>=|<=|>|<)(?!\s*bool)")
 # Where the names of metrics begin; every other word in our PromQL is a function or a keyword.
-_METRIC = re.compile(r"(speech_|service:|speech:|process_|kube_|container_|keda_|DCGM_|ALERTS)")
+_METRIC = re.compile(r"(speech_|service:|speech:|deployment:|process_|kube_|container_|keda_|DCGM_|ALERTS)")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Subtitles: segments as SubRip (srt) and WebVTT (vtt)."""
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -7,12 +8,13 @@ from speech_asr.segments import Segment
 
 # A cue that is over before it begins is an error to some players.
 _SHORTEST_MILLISECONDS = 1
+_ARROW = re.compile(r"-{2,}>")
 
 
 def srt(segments: Sequence[Segment]) -> str:
     """SubRip has no escape; an arrow in a text would be read as a time."""
     cues = (
-        f"{number}\n{_clock(start, ',')} --> {_clock(end, ',')}\n{text.replace('-->', '->')}\n"
+        f"{number}\n{_clock(start, ',')} --> {_clock(end, ',')}\n{_ARROW.sub('->', text)}\n"
         for number, (start, end, text) in enumerate(_cues(segments), start=1)
     )
     return "\n".join(cues)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from speech_asr import captions
 from speech_asr.hearing import Event, Heard, Whole
 from speech_asr.languages import NAMES
+from speech_asr.render import coverage
 from speech_asr.segments import Segment, joined
 from speech_core.errors import InvalidRequest
 
@@ -160,7 +161,7 @@ def _speaker(channel: int) -> str:
 
 
 async def stream(events: AsyncGenerator[Event], form: TranscriptionForm) -> AsyncGenerator[tuple[str, str]]:
-    """Deltas (or the segments of speakers) as they are recognized, and at the end the whole text."""
+    """Deltas (or the segments of speakers) as they are recognized; at the end the whole text, with our `coverage`."""
     index = 0
     async with aclosing(events):
         async for event in events:
@@ -175,7 +176,10 @@ async def stream(events: AsyncGenerator[Event], form: TranscriptionForm) -> Asyn
                     index += 1
                 case Whole():
                     text = joined(event.segments)
-                    yield _event({"type": "transcript.text.done", "text": text, "usage": _tokens(event)})
+                    covered = coverage(event).model_dump()
+                    yield _event(
+                        {"type": "transcript.text.done", "text": text, "usage": _tokens(event), "coverage": covered}
+                    )
                 case _:
                     continue
 

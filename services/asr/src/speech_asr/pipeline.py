@@ -76,7 +76,7 @@ class Pipeline:
                 async for event in events:
                     yield event
             heard = whole(hearings)
-            request.observation.fields["audio_seconds"] = round(heard.duration_seconds, 3)
+            request.observation.fields["audio_seconds"] = round(heard.coverage.audio_seconds, 3)
             request.observation.stage = "send"
             yield heard
 

@@ -48,19 +48,23 @@ def transcription(whole: Whole) -> wire.Transcription:
         language=whole.language,
         duration_seconds=round(whole.duration_seconds, 6),
         segments=[segment(value) for value in whole.segments],
-        coverage=wire.Coverage(
-            audio_seconds=_seconds(whole.coverage.audio_samples),
-            transcribed_seconds=_seconds(whole.coverage.transcribed_samples),
-            silent_seconds=_seconds(whole.coverage.silent_samples),
-            failed_seconds=_seconds(whole.coverage.failed_samples),
-        ),
+        coverage=coverage(whole),
+    )
+
+
+def coverage(whole: Whole) -> wire.Coverage:
+    return wire.Coverage(
+        audio_seconds=_seconds(whole.coverage.audio_samples),
+        transcribed_seconds=_seconds(whole.coverage.transcribed_samples),
+        silent_seconds=_seconds(whole.coverage.silent_samples),
+        failed_seconds=_seconds(whole.coverage.failed_samples),
     )
 
 
 def audio_headers(whole: Whole) -> dict[str, str]:
-    """How much was heard, and what became of it."""
+    """How much was heard, of all channels together, and what became of it."""
     parts = "; ".join(f"{kind}={seconds:.3f}" for kind, seconds in whole.coverage.seconds().items())
-    return {"x-audio-seconds": f"{whole.duration_seconds:.3f}", "x-audio-coverage": parts}
+    return {"x-audio-seconds": f"{whole.coverage.audio_seconds:.3f}", "x-audio-coverage": parts}
 
 
 def stream_headers(lease: Lease) -> dict[str, str]:

@@ -17,6 +17,8 @@ from speech_core.service.tracing import NO_SPAN, TRACEPARENT, Span, Tracer
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+# Others have one name in traces (OpenTelemetry, HTTP spans).
+_METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 _QUIET_PATHS = frozenset({"/health"})
 
 
@@ -57,11 +59,12 @@ def _span(tracer: Tracer, scope: Scope, headers: Headers, request_id: str) -> Sp
     if scope["path"] in _QUIET_PATHS:
         return NO_SPAN
     method = scope.get("method", "GET")
+    is_known = method in _METHODS
     return tracer.begin(
-        method,
+        method if is_known else "HTTP",
         headers,
         {
-            "http.request.method": method,
+            "http.request.method": method if is_known else "_OTHER",
             "url.path": scope["path"],
             "url.scheme": scope["scheme"],
             "speech.request_id": request_id,

@@ -151,6 +151,8 @@ class WhisperAttempt:
 
     def chosen(self, answer: Answer) -> Answer | None:
         """The answer to go on with; None when it has to be asked again."""
+        if self.is_short and answer.cut:  # a full window has a larger bound
+            return None
         if self.is_short and not answer.silent and answer.avg_logprob < _SURE_LOGPROB:
             return None
         if not answer.failed:
