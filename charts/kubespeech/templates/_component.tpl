@@ -6,7 +6,7 @@ apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {{ $fullname }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | quote }}
   labels: {{- include "kubespeech.component.labels" . | nindent 4 }}
 spec:
   {{- if eq .values.autoscaling.type "none" }}
@@ -39,7 +39,7 @@ apiVersion: v1
 kind: ServiceAccount
 metadata:
   name: {{ include "kubespeech.component.serviceAccount" . }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | quote }}
   labels: {{- include "kubespeech.component.labels" . | nindent 4 }}
   {{- with .values.serviceAccount.annotations }}
   annotations: {{- toYaml . | nindent 4 }}
@@ -52,7 +52,7 @@ apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
   name: {{ $fullname }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | quote }}
   labels: {{- include "kubespeech.component.labels" . | nindent 4 }}
 spec:
   maxUnavailable: {{ .values.pdb.maxUnavailable }}
@@ -70,7 +70,7 @@ apiVersion: v1
 kind: Service
 metadata:
   name: {{ .serviceName | default (include "kubespeech.component.fullname" .) }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | quote }}
   labels: {{- include "kubespeech.component.labels" . | nindent 4 }}
   {{- with .annotations }}
   annotations: {{- toYaml . | nindent 4 }}

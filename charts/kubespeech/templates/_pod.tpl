@@ -144,7 +144,7 @@ securityContext: {{- toYaml .root.Values.securityContext | nindent 2 }}
 - name: models
   {{- if .existingClaim }}
   persistentVolumeClaim:
-    claimName: {{ .existingClaim }}
+    claimName: {{ .existingClaim | quote }}
     {{- if ne .source "download" }}
     readOnly: true
     {{- end }}

@@ -6,7 +6,7 @@ apiVersion: v1
 kind: Pod
 metadata:
   name: {{ include "kubespeech.component.fullname" $test }}-{{ .check }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | quote }}
   labels: {{- include "kubespeech.component.labels" $test | nindent 4 }}
   annotations:
     helm.sh/hook: test
