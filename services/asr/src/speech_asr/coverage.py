@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from speech_asr.vad import SAMPLE_RATE_HZ, Window
+from speech_core.contracts import transcription as wire
 
 
 @dataclass(slots=True)
@@ -40,3 +41,16 @@ class Coverage:
             "silent": self.silent_samples / SAMPLE_RATE_HZ,
             "failed": self.failed_samples / SAMPLE_RATE_HZ,
         }
+
+    def told(self) -> wire.Coverage:
+        """As answers tell it."""
+        return wire.Coverage(
+            audio_seconds=_seconds(self.audio_samples),
+            transcribed_seconds=_seconds(self.transcribed_samples),
+            silent_seconds=_seconds(self.silent_samples),
+            failed_seconds=_seconds(self.failed_samples),
+        )
+
+
+def _seconds(samples: int) -> float:
+    return round(samples / SAMPLE_RATE_HZ, 6)

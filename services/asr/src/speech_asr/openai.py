@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from speech_asr import captions
 from speech_asr.hearing import Event, Heard, Whole
 from speech_asr.languages import NAMES
-from speech_asr.render import coverage
 from speech_asr.segments import Segment, joined
 from speech_core.errors import InvalidRequest
 
@@ -176,7 +175,7 @@ async def stream(events: AsyncGenerator[Event], form: TranscriptionForm) -> Asyn
                     index += 1
                 case Whole():
                     text = joined(event.segments)
-                    covered = coverage(event).model_dump()
+                    covered = event.coverage.told().model_dump()
                     yield _event(
                         {"type": "transcript.text.done", "text": text, "usage": _tokens(event), "coverage": covered}
                     )

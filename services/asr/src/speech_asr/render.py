@@ -3,7 +3,6 @@
 from speech_asr import segments as values
 from speech_asr.backlog import Lease
 from speech_asr.hearing import Heard, Progress, Whole
-from speech_asr.vad import SAMPLE_RATE_HZ
 from speech_core.contracts import transcription as wire
 
 
@@ -48,16 +47,7 @@ def transcription(whole: Whole) -> wire.Transcription:
         language=whole.language,
         duration_seconds=round(whole.duration_seconds, 6),
         segments=[segment(value) for value in whole.segments],
-        coverage=coverage(whole),
-    )
-
-
-def coverage(whole: Whole) -> wire.Coverage:
-    return wire.Coverage(
-        audio_seconds=_seconds(whole.coverage.audio_samples),
-        transcribed_seconds=_seconds(whole.coverage.transcribed_samples),
-        silent_seconds=_seconds(whole.coverage.silent_samples),
-        failed_seconds=_seconds(whole.coverage.failed_samples),
+        coverage=whole.coverage.told(),
     )
 
 
@@ -74,7 +64,3 @@ def stream_headers(lease: Lease) -> dict[str, str]:
 
 def _milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
-
-
-def _seconds(samples: int) -> float:
-    return round(samples / SAMPLE_RATE_HZ, 6)
