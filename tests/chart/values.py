@@ -8,8 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Objects = list[dict[str, Any]]
 Texts = dict[str, str]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$|^$", max_length=253)]
-# A Service is called so, which may hold no dot and begins with a letter (RFC 1035).
-ServiceName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$|^$", max_length=53)]
+ServiceName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$|^$", max_length=53)]  # RFC 1035: no dot
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=1, le=65_535)]

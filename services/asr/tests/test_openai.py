@@ -220,6 +220,7 @@ def test_each_channel_is_a_speaker(live, make_wav) -> None:
         ("B", "transcript.text.segment"),
     ]
     assert told["duration"] == 2
+    assert answer.headers["x-audio-seconds"] == "4.000"
     assert answer.headers["x-audio-coverage"] == "transcribed=2.000; silent=2.000; failed=0.000"
 
 
