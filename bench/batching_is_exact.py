@@ -1,6 +1,7 @@
 """Whether windows in a batch get the tokens that they get alone: greedy and beam 5, int8 and float32."""
 
 import argparse
+import json
 import random
 import sys
 from collections import defaultdict
@@ -44,23 +45,33 @@ def main() -> int:
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--every", type=int, default=1, help="take every so many clips")
+    parser.add_argument("--compute-types", nargs="+", default=["int8", "float32"])
+    parser.add_argument("--json", type=Path, help="write the figures there as well")
     arguments = parser.parse_args()
     clips = read_corpus(arguments.corpus)[:: arguments.every]
-    differing = 0
-    for compute_type in ("int8", "float32"):
+    rows = []
+    for compute_type in arguments.compute_types:
         for beam_size in (1, 5):
             engine = FasterWhisperEngine(AsrSettings(compute_type=compute_type, beam_size=beam_size))
             attempts = [engine.prepare(decode_audio(str(clip.path)), Task()) for clip in clips]
             alone = in_batches(engine, attempts, 1)
             together = in_batches(engine, attempts, arguments.batch)
             wrong = [clips[index].path.name for index in alone if alone[index] != together[index]]
-            differing += len(wrong)
             same = (
                 f"{len(clips) - len(wrong)} of {len(clips)} clips have the same tokens in batches of {arguments.batch}"
             )
-            print(f"{compute_type:8} beam {beam_size}: {same}  {' '.join(wrong)}")
+            print(f"{compute_type:8} beam {beam_size}: {same}  {' '.join(wrong)}", flush=True)
+            rows.append({
+                "compute_type": compute_type,
+                "beam_size": beam_size,
+                "batch": arguments.batch,
+                "clips": len(clips),
+                "differing": wrong,
+            })
             engine.close()
-    return 1 if differing else 0
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    return 1 if any(row["differing"] for row in rows) else 0
 
 
 if __name__ == "__main__":

@@ -101,16 +101,16 @@ async def _loaded(shell: Shell, resources: Resources) -> AsyncGenerator[Mapping[
 
 
 async def _beat(shell: Shell) -> None:
-    """Show that the loop turns; once a storm is over, its memory is given back."""
-    was_busy = False
+    """Show that the loop turns; once nobody has come for a beat, the memory of those who came is given back."""
+    entered, owed = 0, False
     while True:
         shell.heartbeat.last_beat_seconds = now_seconds = time.monotonic()
         await anyio.sleep(_HEARTBEAT_SECONDS)
         shell.metrics.lagged(time.monotonic() - now_seconds - _HEARTBEAT_SECONDS)
-        is_busy = shell.drain.inside > 0
-        if was_busy and not is_busy:
+        is_quiet = shell.drain.inside == 0 and shell.drain.entered == entered
+        if owed and is_quiet:
             await to_thread.run_sync(give_back)
-        was_busy = is_busy
+        entered, owed = shell.drain.entered, not is_quiet
 
 
 def _health(shell: Shell) -> APIRouter:

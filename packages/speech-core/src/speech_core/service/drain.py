@@ -13,11 +13,12 @@ class Drain:
     """
     Open, then draining, then expired. Belongs to the event loop that serves.
 
-    *inside* is the number of requests and sockets in progress.
+    *inside* is the number of requests and sockets in progress, *entered* that of all that ever were.
     """
 
     def __init__(self) -> None:
         self.inside = 0
+        self.entered = 0
         self._begun = anyio.Event()
         self._expired = anyio.Event()
         self._on_expiry: set[Callable[[], None]] = set()
@@ -50,6 +51,7 @@ class Drain:
     def enter(self, on_expiry: Callable[[], None] | None = None) -> Generator[None]:
         """Count what is inside, so that the process waits for it; *on_expiry* is called should the grace end first."""
         self.inside += 1
+        self.entered += 1
         if on_expiry is not None:
             self._on_expiry.add(on_expiry)
         try:

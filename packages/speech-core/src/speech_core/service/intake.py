@@ -4,14 +4,12 @@ The way in: seats, bounds and departures, before a handler sees the body. Pure A
 A refusal on load goes out before the body is read. The handler of a caller who has left is cancelled.
 """
 
+import asyncio
 import math
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
-from typing import cast
 
 import anyio
-from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -129,6 +127,8 @@ class _Visit:
         self._body_ended = False
         self._is_being_written = False
         self._pace = Pace()
+        # One part of slack: a handler that does not read its body must not hide that the caller has left.
+        self._parts: asyncio.Queue[Message] = asyncio.Queue(1)
         self._inside: anyio.CancelScope | None = None
         self.gone = anyio.Event()
         self._error: SpeechError | None = None
@@ -156,16 +156,14 @@ class _Visit:
     async def run(self, scope: Scope) -> None:
         # Text that is still being written comes as slowly as it is thought of.
         self._is_being_written = Headers(scope=scope).get("content-type", "").startswith("text/plain")
-        # One part of slack: a handler that does not read its body must not hide that the caller has left.
-        to_handler, from_client = anyio.create_memory_object_stream[Message](1)
-        async with to_handler, from_client, anyio.create_task_group() as tasks:
-            self._inside = tasks.cancel_scope
-            tasks.start_soon(self._watch, to_handler, tasks.cancel_scope)
+        with anyio.CancelScope() as self._inside:
+            watcher = asyncio.create_task(self._watch(self._inside))
             try:
-                await self._app(scope, _receiver(from_client), partial(self._count, from_client))
-            except Exception as failure:  # noqa: BLE001 - carried out of the task group as it is, below
+                await self._app(scope, self._parts.get, self._count)
+            except Exception as failure:  # noqa: BLE001 - told below, once nothing is cancelled any more
                 self._failure = failure
-            tasks.cancel_scope.cancel()
+            finally:
+                watcher.cancel()
         await self._conclude()
 
     async def _conclude(self) -> None:
@@ -177,7 +175,7 @@ class _Visit:
             if not self._started:
                 await answer(self._error, self._send, close=True)
 
-    async def _count(self, from_client: ObjectReceiveStream[Message], message: Message) -> None:
+    async def _count(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._started = True
             self._observation.answered(message["status"])
@@ -187,19 +185,27 @@ class _Visit:
         self._completed = True
         if not self._body_ended:
             await self._send({**message, "more_body": True})
-            await discard(_receiver(from_client))
+            await discard(self._parts.get)
             message = {"type": "http.response.body", "body": b""}
         await self._send(message)
 
-    async def _watch(self, to_handler: ObjectSendStream[Message], scope: anyio.CancelScope) -> None:
+    async def _watch(self, scope: anyio.CancelScope) -> None:
+        try:
+            await self._follow(scope)
+        except Exception as failure:  # noqa: BLE001 - a visit whose body does not come must not wait for it
+            self._failure = failure
+            scope.cancel()
+
+    async def _follow(self, scope: anyio.CancelScope) -> None:
         """Hand the body on, part by part; end the visit when it is too large, too slow, or the caller has left."""
         left, more = self._operation.max_body_bytes, True
         seconds = self._shell.settings.body_timeout_seconds
         while more:
-            message: Message | None = None
-            with anyio.move_on_after(seconds), self._pace.waiting():
-                message = await self._receive()
-            if message is None:
+            try:
+                with self._pace.waiting():
+                    async with asyncio.timeout(seconds):
+                        message = await self._receive()
+            except TimeoutError:
                 self._end(RequestTimeout(f"no part of the body came for {seconds:g} s"), scope)
                 return
             if message["type"] == "http.disconnect":
@@ -212,7 +218,7 @@ class _Visit:
             if left < 0:
                 self._end(self._operation.too_large(), scope)
                 return
-            await to_handler.send(message)
+            await self._parts.put(message)
         await self._receive()
         self._left(scope)
 
@@ -239,13 +245,6 @@ def unwrap(error: Exception) -> Exception:
     failure = error.failure if isinstance(error, _Escaped) else error
     # Starlette's word for an error that has a handler but comes after the first byte.
     return failure.__cause__ if isinstance(failure.__cause__, SpeechError) else failure
-
-
-def _receiver(from_client: ObjectReceiveStream[Message]) -> Receive:
-    async def receive() -> Message:
-        return await from_client.receive()
-
-    return cast("Receive", receive)
 
 
 async def refuse_socket(error: SpeechError, scope: Scope, send: Send) -> None:

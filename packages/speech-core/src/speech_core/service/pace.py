@@ -1,9 +1,8 @@
 """How fast a body comes, counted while somebody waits for it."""
 
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
-
-import anyio
 
 
 class Pace:
@@ -17,11 +16,11 @@ class Pace:
     @contextmanager
     def waiting(self) -> Generator[None]:
         """Its next part is waited for within the block."""
-        self._since_seconds = since_seconds = anyio.current_time()
+        self._since_seconds = since_seconds = time.monotonic()
         try:
             yield
         finally:
-            self._waited_seconds += anyio.current_time() - since_seconds
+            self._waited_seconds += time.monotonic() - since_seconds
             self._since_seconds = None
 
     def came(self, size_bytes: int) -> None:
@@ -29,7 +28,7 @@ class Pace:
 
     @property
     def waited_seconds(self) -> float:
-        now_seconds = anyio.current_time()
+        now_seconds = time.monotonic()
         return (
             self._waited_seconds + now_seconds - (now_seconds if self._since_seconds is None else self._since_seconds)
         )

@@ -1,7 +1,8 @@
 """One service behind the gateway: a request to it, its answer, its socket, its health."""
 
+import asyncio
 import json
-import math
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any, cast
@@ -41,21 +42,22 @@ class _Body:
 
     def __init__(self, parts: AsyncIterable[bytes]) -> None:
         self._parts = aiter(parts)
-        self._patience = anyio.CancelScope()
+        self._patience = asyncio.timeout(None)
         self.begun = False
         self.failure: Exception | None = None
 
-    def awaited(self) -> anyio.CancelScope:
-        """A block that is left after some seconds, unless the body is asked for within them."""
-        self._patience = anyio.move_on_after(_WORD_SECONDS)
+    def awaited(self) -> asyncio.Timeout:
+        """A block that raises `TimeoutError` after some seconds, unless the body is asked for within them."""
+        self._patience = asyncio.timeout(_WORD_SECONDS)
         return self._patience
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        self.begun = True
-        self._patience.deadline = math.inf
+        if not self.begun:
+            self.begun = True
+            self._patience.reschedule(None)
         try:
             return await anext(self._parts)
         except StopAsyncIteration:
@@ -114,24 +116,24 @@ class Service:
         self, address: Address, path_and_query: str, headers: Mapping[str, str], body: _Body | None
     ) -> aiohttp.ClientResponse | None:
         """The beginning of its answer; None when it cannot be reached, which is held against it."""
-        started_seconds = anyio.current_time()
+        started_seconds = time.monotonic()
         answer: aiohttp.ClientResponse | None = None
         try:
-            with body.awaited() if body else nullcontext():
+            async with body.awaited() if body else nullcontext():
                 answer = await self._post(address, path_and_query, headers, body)
         except _Broken:
             if body is not None and body.failure is not None:
                 raise body.failure from None
         if answer is None:
             self._pool.failed(address)
-            self._metrics.answered(self.name, "unreachable", anyio.current_time() - started_seconds)
+            self._metrics.answered(self.name, "unreachable", time.monotonic() - started_seconds)
             return None
         if answer.status in _FAULTS:
             self._pool.failed(address)
         else:
             address.succeeded()
         outcome = "refused" if answer.status == 503 else "answered"
-        self._metrics.answered(self.name, outcome, anyio.current_time() - started_seconds)
+        self._metrics.answered(self.name, outcome, time.monotonic() - started_seconds)
         return answer
 
     async def _post(
