@@ -61,13 +61,15 @@ def main() -> int:
                 f"{len(clips) - len(wrong)} of {len(clips)} clips have the same tokens in batches of {arguments.batch}"
             )
             print(f"{compute_type:8} beam {beam_size}: {same}  {' '.join(wrong)}", flush=True)
-            rows.append({
-                "compute_type": compute_type,
-                "beam_size": beam_size,
-                "batch": arguments.batch,
-                "clips": len(clips),
-                "differing": wrong,
-            })
+            rows.append(
+                {
+                    "compute_type": compute_type,
+                    "beam_size": beam_size,
+                    "batch": arguments.batch,
+                    "clips": len(clips),
+                    "differing": wrong,
+                }
+            )
             engine.close()
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")

@@ -167,6 +167,10 @@ def add_socket(fake: Fake) -> None:
             case "gate":
                 await reached(fake.gate)
                 await websocket.send_text('{"type":"end"}')
+            case _ if text.startswith("frames "):
+                _, count, size_bytes = text.split()
+                for _ in range(int(count)):
+                    await websocket.send_bytes(bytes(int(size_bytes)))
             case _:
                 await websocket.send_text(text)
 

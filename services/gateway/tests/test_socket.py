@@ -2,7 +2,8 @@ import json
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
+from websockets.frames import Frame, Opcode
+from websockets.sync.client import ClientConnection, connect
 
 from speech_core.testing.live import live_server
 from speech_gateway.app import create_app
@@ -107,3 +108,34 @@ def test_a_message_above_the_limit_closes_with_1009(net) -> None:
             socket.recv(timeout=10)
 
     assert closed.value.rcvd.code == 1009
+
+
+class Pinged(ClientConnection):
+    """Counts the pings that it answers."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.pings = 0
+
+    def process_event(self, event) -> None:
+        self.pings += isinstance(event, Frame) and event.opcode is Opcode.PING
+        super().process_event(event)
+
+
+@pytest.mark.parametrize(
+    ("start", "frame_bytes", "seconds"),
+    [
+        ({"format": "pcm_s16le", "sample_rate": 22_050}, 4_410, 0.1),
+        ({"format": "mulaw", "sample_rate": 8_000}, 160, 0.02),
+        ({"format": "opus", "sample_rate": 48_000}, 61, 0.02),
+    ],
+)
+def test_sound_is_asked_about_by_the_seconds_that_it_lasts(net, start, frame_bytes, seconds) -> None:
+    frames = round(10 / seconds)
+    with connect(f"{net.gateway.ws_url}/ws/tts", compression=None, create_connection=Pinged) as socket:
+        socket.send('{"text": "Speak."}')
+        socket.send(json.dumps({"type": "start", **start}, separators=(",", ":")))
+        socket.send(f"frames {frames} {frame_bytes}")
+        assert [socket.recv(timeout=10) for _ in range(2 + frames)][-1] == bytes(frame_bytes)
+
+        assert socket.pings == pytest.approx(10 / 0.5, abs=4)  # a frame is never cut

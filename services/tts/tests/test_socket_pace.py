@@ -1,15 +1,26 @@
 """A listener who asked for no more sound than it plays: what is sent, made and cancelled in which time."""
 
+import asyncio
 import json
 import time
+from threading import Event
 
+import anyio
 import pytest
+from websockets.asyncio.client import ClientConnection as AsyncConnection
+from websockets.asyncio.client import connect as connect_to_both
 from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from speech_core.testing.tts_socket import opened, send, until
 
+from .conftest import GatedEngine
+
 # Half a second each.
 FOUR = "One. Two. Three. Four."
+
+# Nothing is made for so long: the service waits.
+_STILL_SECONDS = 0.5
 
 # Of the voice of the fake engine.
 _BYTES_PER_SECOND = 32_000
@@ -115,3 +126,43 @@ def test_a_drain_sends_the_rest_at_once(serve, engine) -> None:
 
     assert (end["audio_seconds"], closed.value.rcvd.code) == (pytest.approx(50), 1001)
     assert time.monotonic() - began < 25
+
+
+def made_for_one_who_does_not_read(socket: ClientConnection, engine: GatedEngine) -> int:
+    """How many pieces of half a second are made before the service waits; the rest is there when it is read."""
+    send(socket, text=" ".join(["One."] * 60))
+    until(socket, "start")
+    made = 0
+    while len(engine.asked) > made:
+        made = len(engine.asked)
+        Event().wait(_STILL_SECONDS)
+    _, end = until(socket, "end")
+    assert end["audio_seconds"] == pytest.approx(30)
+    return made
+
+
+def test_one_who_does_not_read_has_a_few_seconds_ahead(serve, engine) -> None:
+    with connect(f"{serve(engine).ws_url}/ws/tts", compression=None, max_queue=1) as socket:
+        assert made_for_one_who_does_not_read(socket, engine) <= 12
+
+
+def test_a_writer_far_ahead_of_its_voice_is_not_waited_for_in_vain(serve, engine) -> None:
+    """Its answers to pings lie behind text that is not read yet."""
+    live = serve(engine)
+    append = json.dumps({"type": "append", "text": "One." + " " * 400})
+
+    async def write_and_listen() -> float:
+        url = f"{live.ws_url}/ws/tts"
+        async with connect_to_both(url, compression=None) as socket, anyio.create_task_group() as tasks:
+            tasks.start_soon(write, socket)
+            async for message in socket:
+                if isinstance(message, str) and json.loads(message)["type"] == "end":
+                    return json.loads(message)["audio_seconds"]
+        raise AssertionError("it never ended")
+
+    async def write(socket: AsyncConnection) -> None:
+        for _ in range(400):  # more than is kept for it
+            await socket.send(append)
+        await socket.send('{"type": "flush"}')
+
+    assert asyncio.run(write_and_listen()) == 200

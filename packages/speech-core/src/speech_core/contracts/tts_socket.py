@@ -24,6 +24,9 @@ CLOSE_OUR_FAULT = 1011
 CLOSE_TRY_AGAIN = 1013
 
 SocketFormat = Literal["pcm", "opus", "mulaw", "alaw"]
+# How long a frame is, by the `format` of its `start`: of these by their bytes, of others each is one packet of opus.
+SAMPLE_BYTES = {"pcm_s16le": 2, "mulaw": 1, "alaw": 1}
+PACKET_SECONDS = 0.02
 
 
 class Spoken(Sent):

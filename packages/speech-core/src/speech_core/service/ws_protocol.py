@@ -1,6 +1,6 @@
 """WebSocket as uvicorn speaks it, with bounds on what a caller makes it hold, and a line for what is no socket."""
 
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from uvicorn._types import ASGISendEvent
@@ -10,6 +10,7 @@ from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request, Response
 
 from speech_core.service.request_id import REQUEST_ID_HEADER, request_id_of
+from speech_core.service.sound_window import SoundWindow
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -18,19 +19,49 @@ _MOST_FRAGMENTS = 1_024
 
 
 class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
-    """Answers no ping of a caller who does not read, and closes with 1009 on a message in thousands of pieces."""
+    """
+    Answers no ping of a caller who does not read, and closes with 1009 on a message in thousands of pieces.
+
+    A `websocket.send` with `audio_seconds` waits until the caller has read all but a window of the sound before it.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._accept = self.conn.accept
         self.conn.accept = self._judged
+        self._window = SoundWindow(self._ping, lambda: self.read_paused or self.disconnected or self.close_sent)
 
     async def send(self, message: ASGISendEvent) -> None:
         """Who was cut off, for a ping that was not answered, has left: it is no mistake of the application's."""
+        audio_seconds: float | None = cast("dict[str, Any]", message).get("audio_seconds")
+        if audio_seconds is not None:
+            await self._window.room()
         await self.writable.wait()
         if self.close_sent:
             raise ClientDisconnected
         await super().send(message)
+        if audio_seconds is not None:
+            self._window.sent(audio_seconds)
+
+    def send_receive_event_to_app(self) -> None:
+        super().send_receive_event_to_app()
+        self._window.look_again()
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self._window.look_again()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._window.look_again()
+
+    def handle_pong(self, event: Frame) -> None:
+        if not self._window.answered(bytes(event.data)):
+            super().handle_pong(event)
+
+    def _ping(self, payload: bytes) -> None:
+        self.conn.send_ping(payload)
+        self.transport.write(b"".join(self.conn.data_to_send()))
 
     def handle_ping(self) -> None:
         pong = self.conn.data_to_send()

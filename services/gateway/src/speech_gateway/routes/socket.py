@@ -127,9 +127,9 @@ class _Passage:
                 if is_over and self._leaving:
                     break
             elif message.type is aiohttp.WSMsgType.BINARY:
-                self._utterances.heard()
-                # Who stops reading is cut off by the kernel (see Server): a deadline a frame would cost a fifth more.
-                await self._here.send_bytes(message.data)
+                seconds = self._utterances.heard(message.data)
+                # Who stops reading answers no ping either, and is cut off: a deadline a frame would cost a fifth more.
+                await self._here.send({"type": "websocket.send", "bytes": message.data, "audio_seconds": seconds})
         await self._close(scope)
 
     async def _send_text(self, text: str) -> bool:

@@ -33,6 +33,7 @@ class Utterances:
         self._speaking: tuple[int, Utterance] | None = None
         self._started = False
         self._heard = False
+        self._bytes_a_second = 0
         self._cancelled_up_to = 0
         self._writing: tuple[int, str | None] | None = None
         self._writing_failed = False
@@ -80,14 +81,17 @@ class Utterances:
 
     def started(self, text: str) -> None:
         """A `start` of the service."""
-        self._turn_to(self._number(json.loads(text)))
+        told = json.loads(text)
+        self._turn_to(self._number(told))
         self._started = True
+        self._bytes_a_second = wire.SAMPLE_BYTES.get(told.get("format"), 0) * told.get("sample_rate", 0)
 
-    def heard(self) -> None:
-        """A frame of sound has passed."""
+    def heard(self, frame: bytes) -> float:
+        """A frame of sound passes; gives how long it sounds."""
         if not self._heard and self._speaking is not None:
             self._heard = True
             self._speaking[1].observation.span.event("first audio")
+        return len(frame) / self._bytes_a_second if self._bytes_a_second else wire.PACKET_SECONDS
 
     def ended(self, text: str) -> None:
         """An `end` of the service."""
