@@ -130,7 +130,7 @@ class _Visit:
         # One part of slack: a handler that does not read its body must not hide that the caller has left.
         self._parts: asyncio.Queue[Message] = asyncio.Queue(1)
         self._inside: anyio.CancelScope | None = None
-        self.gone = anyio.Event()
+        self.gone = asyncio.Event()
         self._error: SpeechError | None = None
         self._failure: Exception | None = None
 
