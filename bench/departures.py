@@ -69,6 +69,7 @@ def main() -> int:
     parser.add_argument("--service", choices=["asr", "tts"], default="asr")
     parser.add_argument("--callers", type=int, default=500)
     parser.add_argument("--at-once", type=int, default=50)
+    parser.add_argument("--json", type=Path, help="write the figures there as well")
     arguments = parser.parse_args()
     clips = read_corpus(arguments.corpus, "en")
     if arguments.service == "asr":
@@ -90,6 +91,13 @@ def main() -> int:
     print(f"{requests:.0f} requests, {cancelled:.0f} left; {wasted:.2f} s computed for nobody,")
     each = wasted / max(1, cancelled)
     print(f"{each:.3f} s a caller; {queued:.0f} s of audio still queued; memory grew {growth >> 20} MiB")
+    if arguments.json:
+        found = {
+            "service": arguments.service, "callers": arguments.callers, "requests": requests, "left": cancelled,
+            "wasted_compute_seconds": wasted, "queued_audio_seconds": queued, "resident_bytes": [first[0], kept[0]],
+            "open_files": [first[1], kept[1]],
+        }  # fmt: skip
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     good = answer.status_code == 200 and not queued and growth <= _KEPT_BYTES and kept[1] <= first[1] + 2
     return 0 if good else 1
 

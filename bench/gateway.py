@@ -2,13 +2,15 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import socket
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
@@ -77,6 +79,17 @@ def idle(relay: Relay) -> Measured:
     return {"kib_per_socket": asyncio.run(hold())}
 
 
+@contextmanager
+def _without_pauses() -> Iterator[None]:
+    """Who measures milliseconds does not collect garbage meanwhile."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 async def _paced(address: str, per_second: float, count: int) -> list[float]:
     """Milliseconds of each request of an open loop."""
     taken: list[float] = []
@@ -116,7 +129,8 @@ def latency(relay: Relay, direct: str) -> Measured:
     knee = asyncio.run(_closed(relay.address, 16, 5))
     asyncio.run(_paced(direct, knee / 2, 200))
     apart = {"direct": direct, "relay": relay.address}
-    taken = {name: asyncio.run(_paced(address, knee / 2, 2_000)) for name, address in apart.items()}
+    with _without_pauses():
+        taken = {name: asyncio.run(_paced(address, knee / 2, 2_000)) for name, address in apart.items()}
     p50, p99 = ({name: statistics.quantiles(all_, n=100)[at] for name, all_ in taken.items()} for at in (49, 98))
     return {
         "knee_per_second": knee,

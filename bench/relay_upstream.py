@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response, WebSocket
 from starlette.websockets import WebSocketDisconnect
 from uvicorn import Server
 
+from speech_core.service.memory import settle
 from speech_core.service.server import config
 
 # 40 ms of speech at 22,050 Hz.
@@ -52,4 +53,5 @@ async def frames(websocket: WebSocket) -> None:
 
 
 if __name__ == "__main__":
-    Server(config(app, host="127.0.0.1", port=int(sys.argv[1]))).run()
+    settle()  # as our services do: a full collection would be taken for the relay's
+    Server(config(app, host="127.0.0.1", port=int(sys.argv[1]), stalled_seconds=30)).run()

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from service import tts
 from websockets.sync.client import ClientConnection, connect
@@ -21,6 +22,7 @@ def write(socket: ClientConnection, size_bytes: int) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bytes", type=int, default=1 << 20)
+    parser.add_argument("--json", type=Path, help="write the figures there as well")
     arguments = parser.parse_args()
     with (
         tts(engine="fake", other_engines="[]") as service,
@@ -38,6 +40,12 @@ def main() -> int:
     growth_bytes = most_bytes - before_bytes
     print(f"{arguments.bytes} bytes of text, {heard_bytes / 8_000:.0f} s of sound")
     print(f"memory grew by {growth_bytes / (1 << 20):.1f} MiB at most, from {before_bytes / (1 << 20):.0f} MiB")
+    if arguments.json:
+        found = {
+            "text_bytes": arguments.bytes, "audio_seconds": heard_bytes / 8_000,
+            "resident_bytes": before_bytes, "growth_bytes": growth_bytes,
+        }  # fmt: skip
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return 0 if growth_bytes < _GROWTH_BYTES else 1
 
 

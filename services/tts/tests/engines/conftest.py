@@ -46,24 +46,27 @@ class Google:
         self.gates[text] = Event()
         return self.gates[text]
 
-    def answer(self, host: str, body: str) -> tuple[int, bytes]:
+    def answer(self, host: str, body: str) -> tuple[int, bytes, int]:
+        """Status and content, and how many bytes more it says that it has."""
         text, language = asked(body)
         self.asked.append((host, language, text))
         if text in self.gates:
             assert self.gates[text].wait(20)
         match self.script.pop(0) if self.script else "speech":
             case "speech":
-                return 200, said(mp3(text))
+                return 200, said(mp3(text)), 0
             case "captcha":
-                return 200, b"<html>Our systems have detected unusual traffic</html>"
+                return 200, b"<html>Our systems have detected unusual traffic</html>", 0
             case "nothing":
-                return 200, b'[["wrb.fr","jQ1olc",null,null,null,[3],"generic"]]\n'
+                return 200, b'[["wrb.fr","jQ1olc",null,null,null,[3],"generic"]]\n', 0
             case "noise":
-                return 200, said(b"this is no mp3" * 40)
+                return 200, said(b"this is no mp3" * 40), 0
             case "half":
-                return 200, said(mp3(text))[:-400]
+                return 200, said(mp3(text))[:-400], 0
+            case "cut":
+                return 200, said(mp3(text))[:-400], 400
             case status:
-                return int(status), b"refused"
+                return int(status), b"refused", 0
 
 
 @contextmanager
@@ -74,8 +77,7 @@ def proxy(google: Google) -> Generator[str]:
 
     class Handler(Proxied):
         def answer(self, host: str, body: str) -> tuple[int, bytes, int]:
-            status, content = google.answer(re.sub(r"^translate\.google\.", "", host), body)
-            return status, content, 400 if google.script == ["cut"] else 0
+            return google.answer(re.sub(r"^translate\.google\.", "", host), body)
 
     Handler.context = context
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -96,6 +96,7 @@ def test_what_may_pass_is_tried_again(google, engine, first) -> None:
         (["nothing"] * 3, Unavailable, "upstream_refused", 3),
         (["noise"], Unavailable, "upstream_broken", 1),
         (["half"] * 3, Unavailable, "upstream_refused", 3),
+        (["cut"] * 3, Unavailable, "upstream_unreachable", 3),
     ],
 )
 def test_a_refusal_says_what_it_is(google, engine, script, kind, code, times) -> None:

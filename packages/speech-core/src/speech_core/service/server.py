@@ -30,8 +30,10 @@ _KEEP_ALIVE_SECONDS = 75
 _UNKNOWN_FAULT = "the service could not start; its log says why"
 
 
-def config(app: FastAPI, *, host: str, port: int) -> uvicorn.Config:
+def config(app: FastAPI, *, host: str, port: int, stalled_seconds: float) -> uvicorn.Config:
     """The server's configuration: the same in a pod and in a test."""
+    # Who does not read answers no ping: it is asked at half of the time that it has, and has the other half to answer.
+    patience_seconds = stalled_seconds / 2
     return uvicorn.Config(
         app,
         host=host,
@@ -41,6 +43,8 @@ def config(app: FastAPI, *, host: str, port: int) -> uvicorn.Config:
         ws_max_size=SOCKET_MESSAGE_BYTES,
         # Saves a sixth of the bytes of speech and costs a core for some hundred streams.
         ws_per_message_deflate=False,
+        ws_ping_interval=patience_seconds,
+        ws_ping_timeout=patience_seconds,
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -109,7 +113,8 @@ def main(kind: type[S], create_app: Callable[[S], FastAPI]) -> None:
     except SettingsError as error:
         sys.exit(_complain(str(error)))
     logs.configure(settings, shell.name)
-    server = Server(config(app, host=settings.host, port=settings.port), shell, on_startup=settle)
+    configuration = config(app, host=settings.host, port=settings.port, stalled_seconds=settings.stalled_seconds)
+    server = Server(configuration, shell, on_startup=settle)
     try:
         with managed(shell, settings.host, settings.management_port):
             server.run()

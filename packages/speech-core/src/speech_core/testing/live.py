@@ -43,7 +43,8 @@ class _Announcing(Server):
     """Says when it listens, so that nobody has to ask again and again."""
 
     def __init__(self, app: FastAPI, shell: Shell, *, host: str, port: int) -> None:
-        super().__init__(config(app, host=host, port=port), shell)
+        stalled_seconds = shell.settings.stalled_seconds
+        super().__init__(config(app, host=host, port=port, stalled_seconds=stalled_seconds), shell)
         self.ready = Event()
 
     async def main_loop(self) -> None:
