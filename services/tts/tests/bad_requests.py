@@ -4,7 +4,9 @@ from typing import Any
 
 JSON = {"content-type": "application/json"}
 
-BAD_REQUESTS: list[tuple[Any, dict[str, str], int, str, str | None]] = [
+BadRequest = tuple[Any, dict[str, str], int, str, str | None]
+
+BAD_REQUESTS: list[BadRequest] = [
     ({"text": ""}, JSON, 400, "empty_text", "text"),
     ({"text": " \n"}, JSON, 400, "empty_text", "text"),
     ({"text": "..."}, JSON, 400, "empty_text", "text"),

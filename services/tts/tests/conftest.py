@@ -14,6 +14,8 @@ from speech_tts.engines import Lanes, Voice
 from speech_tts.engines.fake import FakeEngine
 from speech_tts.settings import TtsSettings
 
+from .bad_requests import BAD_REQUESTS, BadRequest
+
 FORMAT = AudioFormat(16_000)
 
 
@@ -79,3 +81,8 @@ def serve() -> Generator[Callable[..., LiveServer]]:
 @pytest.fixture
 def live(serve: Callable[..., LiveServer]) -> LiveServer:
     return serve(FakeEngine())
+
+
+@pytest.fixture
+def bad_requests() -> list[BadRequest]:
+    return BAD_REQUESTS

@@ -2,6 +2,7 @@ import base64
 import os
 import socket
 from collections.abc import Generator
+from concurrent.futures import Future
 from threading import Event
 
 import anyio.lowlevel
@@ -80,6 +81,42 @@ def test_who_answers_no_ping_while_something_is_said_has_left() -> None:
         protocol.loop.call_soon_threadsafe(protocol.keepalive_timeout)
 
         assert left.wait(10)
+
+
+def test_who_is_not_read_is_not_missed() -> None:
+    """An answer to a ping lies behind what was sent before it."""
+    app, gate = FastAPI(), Event()
+
+    @app.websocket("/late")
+    async def late(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await anyio.to_thread.run_sync(gate.wait, 20)
+        for _ in range(2):
+            await websocket.send_text(await websocket.receive_text())
+
+    with live_server(app) as live, connect(f"{live.ws_url}/late") as caller:
+        (protocol,) = live.server.server_state.connections
+        caller.send("one")
+        caller.send("two")
+        wait_until(lambda: protocol.read_paused)
+        protocol.loop.call_soon_threadsafe(protocol.keepalive_timeout)
+        protocol.loop.call_soon_threadsafe(gate.set)
+
+        assert [caller.recv(timeout=10), caller.recv(timeout=10)] == ["one", "two"]
+
+
+@pytest.mark.parametrize(("payload", "is_missed"), [(b"sound 0", False), (b"else", True)])
+def test_an_answer_about_sound_keeps_the_socket_alive(live, caller, payload, is_missed) -> None:
+    (protocol,) = live.server.server_state.connections
+    missed = Future()
+
+    def answer() -> None:
+        protocol.pending_ping_payload = b"alive?"
+        protocol.handle_pong(Frame(Opcode.PONG, payload))
+        missed.set_result(protocol.pending_ping_payload is not None)
+
+    protocol.loop.call_soon_threadsafe(answer)
+    assert missed.result(10) == is_missed
 
 
 def test_who_pings_without_end_and_does_not_read_is_not_answered_without_end(live) -> None:

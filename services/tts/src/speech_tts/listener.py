@@ -29,8 +29,9 @@ class Listener:
         if ahead_seconds is not None:
             await self._wait(self._pace.early_seconds(audio_seconds, ahead_seconds=ahead_seconds))
         with anyio.move_on_after(self._stalled_seconds) as patience:
-            # How long it sounds is for the server, which keeps a few seconds on their way at most.
-            await self._websocket.send({"type": "websocket.send", "bytes": frame, "audio_seconds": audio_seconds})
+            # How long it sounds is for the server, which keeps two seconds on their way at most, unless it is to go.
+            sounds = None if self._drain.draining else audio_seconds
+            await self._websocket.send({"type": "websocket.send", "bytes": frame, "audio_seconds": sounds})
         if patience.cancelled_caught:
             raise Stalled
         self._pace.sent(audio_seconds)

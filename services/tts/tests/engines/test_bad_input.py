@@ -1,7 +1,7 @@
 """Every engine, as it is: what it may not take is refused in the same words, and what comes after is spoken."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from speech_tts.engines.gtts import GttsEngine
 from speech_tts.engines.piper import PiperEngine
 from speech_tts.settings import TtsSettings
 
-from ..bad_requests import BAD_REQUESTS
 from .conftest import Google
 
 pytestmark = pytest.mark.timeout(180)
@@ -38,8 +37,8 @@ def gtts(_: Google) -> GttsEngine:
 
 
 @pytest.fixture(params=[piper, espeak, gtts], ids=lambda make: make.__name__)
-def live(request, google: Google, serve: Callable[..., LiveServer]) -> Iterator[LiveServer]:
-    yield serve(request.param(google))
+def live(request, google: Google, serve: Callable[..., LiveServer]) -> LiveServer:
+    return serve(request.param(google))
 
 
 def is_spoken(live: LiveServer) -> bool:
@@ -47,7 +46,7 @@ def is_spoken(live: LiveServer) -> bool:
     return answer.status_code == 200 and any(answer.content)
 
 
-def test_a_bad_request_names_what_is_wrong_and_the_next_is_spoken(live) -> None:
+def test_a_bad_request_names_what_is_wrong_and_the_next_is_spoken(live, bad_requests) -> None:
     def answered(body: object, headers: dict[str, str]) -> tuple[int, str, str | None]:
         content = body if isinstance(body, str) else json.dumps(body)
         answer = httpx.post(f"{live.url}/api/tts", content=content, headers=headers, timeout=30)
@@ -55,9 +54,9 @@ def test_a_bad_request_names_what_is_wrong_and_the_next_is_spoken(live) -> None:
         return answer.status_code, error["code"], error["param"]
 
     with ThreadPoolExecutor(4) as callers:
-        answers = list(callers.map(lambda bad: answered(bad[0], bad[1]), BAD_REQUESTS))
+        answers = list(callers.map(lambda bad: answered(bad[0], bad[1]), bad_requests))
 
-    assert answers == [(status, code, param) for *_, status, code, param in BAD_REQUESTS]
+    assert answers == [(status, code, param) for *_, status, code, param in bad_requests]
     assert is_spoken(live)
 
 

@@ -108,9 +108,9 @@ async def _beat(shell: Shell) -> None:
         await anyio.sleep(_HEARTBEAT_SECONDS)
         shell.metrics.lagged(time.monotonic() - now_seconds - _HEARTBEAT_SECONDS)
         is_quiet = shell.drain.inside == 0 and shell.drain.entered == entered
-        if owed and is_quiet:
+        entered, is_due, owed = shell.drain.entered, owed and is_quiet, not is_quiet
+        if is_due:
             await to_thread.run_sync(give_back)
-        entered, owed = shell.drain.entered, not is_quiet
 
 
 def _health(shell: Shell) -> APIRouter:

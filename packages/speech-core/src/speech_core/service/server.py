@@ -27,13 +27,13 @@ SOCKET_MESSAGE_BYTES = 64 * 1024
 _LAST_WORDS_SECONDS = 3
 # Longer than a load balancer's or our own client's idle time, so that the client closes first and no request races.
 _KEEP_ALIVE_SECONDS = 75
+# Well below the idle time of any proxy.
+_PING_SECONDS = 15.0
 _UNKNOWN_FAULT = "the service could not start; its log says why"
 
 
 def config(app: FastAPI, *, host: str, port: int, stalled_seconds: float) -> uvicorn.Config:
     """The server's configuration: the same in a pod and in a test."""
-    # Who does not read answers no ping: it is asked at half of the time that it has, and has the other half to answer.
-    patience_seconds = stalled_seconds / 2
     return uvicorn.Config(
         app,
         host=host,
@@ -43,8 +43,9 @@ def config(app: FastAPI, *, host: str, port: int, stalled_seconds: float) -> uvi
         ws_max_size=SOCKET_MESSAGE_BYTES,
         # Saves a sixth of the bytes of speech and costs a core for some hundred streams.
         ws_per_message_deflate=False,
-        ws_ping_interval=patience_seconds,
-        ws_ping_timeout=patience_seconds,
+        ws_ping_interval=min(_PING_SECONDS, stalled_seconds),
+        # Who does not read a socket answers no ping.
+        ws_ping_timeout=stalled_seconds,
         lifespan="on",
         log_config=None,
         access_log=False,

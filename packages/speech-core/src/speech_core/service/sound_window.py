@@ -1,33 +1,35 @@
 """How much sound is on its way to the other end of a socket that it has not read: its answers to pings say so."""
 
 import asyncio
+import math
+import re
 from collections.abc import Callable
 
 # What a kernel, a proxy and a library hold between them may be a minute of speech: none of it can be taken back.
 WINDOW_SECONDS = 2.0
 _ASK_EVERY_SECONDS = 0.5
-_PAYLOAD = b"heard "
+_PAYLOAD = re.compile(rb"sound (\d{1,15})")
 
 
 class SoundWindow:
     """
     Of one socket: *ping* is called with a payload now and then, and `answered` with that of each pong.
 
-    A pong stands for all pings before it (RFC 6455, 5.5.3). While *is_deaf*, no pong can come, and none is waited for.
+    A pong stands for all pings before it (RFC 6455, 5.5.3). While *is_unheard*, no pong can come, and none is waited
+    for.
     """
 
-    def __init__(self, ping: Callable[[bytes], None], is_deaf: Callable[[], bool]) -> None:
+    def __init__(self, ping: Callable[[bytes], None], is_unheard: Callable[[], bool]) -> None:
         self._ping = ping
-        self._is_deaf = is_deaf
+        self._is_unheard = is_unheard
         self._sent_seconds = 0.0
-        self._read_seconds = 0.0
-        self._asked: dict[bytes, float] = {}
         self._asked_seconds = 0.0
+        self._read_seconds = 0.0
         self._changed = asyncio.Event()
 
     async def room(self) -> None:
         """Wait until less than a window is unread."""
-        while self._sent_seconds - self._read_seconds >= WINDOW_SECONDS and not self._is_deaf():
+        while self._sent_seconds - self._read_seconds >= WINDOW_SECONDS and not self._is_unheard():
             self._changed.clear()
             await self._changed.wait()
 
@@ -35,18 +37,21 @@ class SoundWindow:
         """That much more is on its way."""
         self._sent_seconds += audio_seconds
         if self._sent_seconds - self._asked_seconds >= _ASK_EVERY_SECONDS:
+            self.ask()
+
+    def ask(self) -> None:
+        """How much has been read, where that is not known to be all."""
+        if self._sent_seconds > self._read_seconds:
             self._asked_seconds = self._sent_seconds
-            payload = _PAYLOAD + str(round(self._sent_seconds * 1000)).encode("ascii")
-            self._asked[payload] = self._sent_seconds
-            self._ping(payload)
+            self._ping(b"sound %d" % math.ceil(1000 * self._sent_seconds))
 
     def answered(self, payload: bytes) -> bool:
         """Whether a pong is one of ours."""
-        read_seconds = self._asked.get(payload)
-        if read_seconds is None:
-            return payload.startswith(_PAYLOAD)
-        self._read_seconds = read_seconds
-        self._asked = {later: at for later, at in self._asked.items() if at > read_seconds}
+        told = _PAYLOAD.fullmatch(payload)
+        if told is None:
+            return False
+        # Who says more than was asked deceives nobody but itself.
+        self._read_seconds = max(self._read_seconds, min(int(told[1]) / 1000, self._asked_seconds))
         self.look_again()
         return True
 

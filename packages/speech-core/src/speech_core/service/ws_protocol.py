@@ -6,7 +6,7 @@ import structlog
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import CloseCode, Frame
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
 
 from speech_core.service.request_id import REQUEST_ID_HEADER, request_id_of
@@ -29,7 +29,7 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         self._accept = self.conn.accept
         self.conn.accept = self._judged
-        self._window = SoundWindow(self._ping, lambda: self.read_paused or self.disconnected or self.close_sent)
+        self._window = SoundWindow(self._ping, self._is_unheard)
 
     async def send(self, message: ASGISendEvent) -> None:
         """Who was cut off, for a ping that was not answered, has left: it is no mistake of the application's."""
@@ -43,21 +43,41 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
         if audio_seconds is not None:
             self._window.sent(audio_seconds)
 
-    def send_receive_event_to_app(self) -> None:
-        super().send_receive_event_to_app()
-        self._window.look_again()
-
-    def keepalive_timeout(self) -> None:
-        super().keepalive_timeout()
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
         self._window.look_again()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._window.look_again()
 
+    def shutdown(self) -> None:
+        super().shutdown()
+        self._window.look_again()
+
     def handle_pong(self, event: Frame) -> None:
-        if not self._window.answered(bytes(event.data)):
-            super().handle_pong(event)
+        """One about sound shows as well as any other that the other end reads."""
+        if self._window.answered(bytes(event.data)) and self.pending_ping_payload is not None:
+            event = Frame(Opcode.PONG, self.pending_ping_payload)
+        super().handle_pong(event)
+
+    def send_keepalive_ping(self) -> None:
+        """With one about sound behind it: who answers the last of several pings alone answers both."""
+        super().send_keepalive_ping()
+        if self.pending_ping_payload is not None:
+            self._window.ask()
+
+    def keepalive_timeout(self) -> None:
+        """Whose messages are not read may have answered behind them."""
+        if self.read_paused:
+            self.pong_timer = None
+            self.schedule_ping()
+        else:
+            super().keepalive_timeout()
+            self._window.look_again()
+
+    def _is_unheard(self) -> bool:
+        return self.read_paused or self.close_sent or self.transport.is_closing()
 
     def _ping(self, payload: bytes) -> None:
         self.conn.send_ping(payload)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any, cast
 
 import aiohttp
@@ -57,7 +57,8 @@ class _Body:
     async def __anext__(self) -> bytes:
         if not self.begun:
             self.begun = True
-            self._patience.reschedule(None)
+            with suppress(RuntimeError):  # the answer has come meanwhile, and with it the end of the block
+                self._patience.reschedule(None)
         try:
             return await anext(self._parts)
         except StopAsyncIteration:
