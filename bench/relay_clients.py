@@ -105,7 +105,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.serve:
         app = relay(arguments.serve, arguments.upstream)
-        Server(config(app, host="127.0.0.1", port=arguments.port)).run()
+        Server(config(app, host="127.0.0.1", port=arguments.port, stalled_seconds=30)).run()
         return 0
     os.sched_setaffinity(0, {OTHER_CPU})
     rounds: list[dict[str, Measured]] = []
