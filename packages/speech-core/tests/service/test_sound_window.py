@@ -57,7 +57,9 @@ async def test_an_answer_stands_for_the_pings_before_it() -> None:
     assert await listener.sent(1_000) == pytest.approx(FULL - 2, abs=3)  # but for what no ping has asked about
 
 
-@pytest.mark.parametrize(("payload", "is_ours"), [(b"abcd", False), (b"", False), (b"sound x", False), (b"sound 0", True)])
+@pytest.mark.parametrize(
+    ("payload", "is_ours"), [(b"abcd", False), (b"", False), (b"sound x", False), (b"sound 0", True)]
+)
 async def test_what_was_not_asked_makes_no_room(payload, is_ours) -> None:
     listener = Listener()
     await listener.sent(1_000)

@@ -15,7 +15,7 @@ _EVENT_SECONDS = 10
 @contextmanager
 def opened(live: LiveServer) -> Generator[ClientConnection]:
     """A socket that has said that it is ready."""
-    with connect(f"{live.ws_url}/ws/tts", compression=None) as socket:
+    with connect(f"{live.ws_url}/ws/tts", compression=None, proxy=None) as socket:
         assert json.loads(socket.recv(timeout=_EVENT_SECONDS))["type"] == "ready"
         yield socket
 

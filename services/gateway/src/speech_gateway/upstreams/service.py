@@ -1,10 +1,9 @@
 """One service behind the gateway: a request to it, its answer, its socket, its health."""
 
-import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
-from contextlib import asynccontextmanager, nullcontext, suppress
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, cast
 
 import aiohttp
@@ -16,6 +15,7 @@ from speech_core.contracts.tts_socket import SUBPROTOCOL
 from speech_core.errors import SpeechError, Unavailable, from_envelope
 from speech_core.service.observation import current
 from speech_core.service.tracing import Span
+from speech_gateway.upstreams.body import Body
 from speech_gateway.upstreams.metrics import UpstreamMetrics
 from speech_gateway.upstreams.pool import Address, Pool
 
@@ -23,8 +23,6 @@ from speech_gateway.upstreams.pool import Address, Pool
 _NOT_OURS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 # For lists and health.
 _SMALL = aiohttp.ClientTimeout(total=2.0)
-# A service asks for the body as soon as it has a seat; one that says nothing at all is frozen, or behind a dead wire.
-_WORD_SECONDS = 5.0
 _PING_SECONDS = 20.0
 _UPGRADE_SECONDS = 10.0
 _MAX_FRAME_BYTES = 256 * 1024
@@ -35,37 +33,6 @@ _FAULTS = frozenset({500, 502, 504})
 _TRIES = 2
 
 _Broken = (aiohttp.ClientError, TimeoutError, OSError)
-
-
-class _Body:
-    """A body on its way; *begun* when a part of it was asked for, *failure* when it is the caller's end that broke."""
-
-    def __init__(self, parts: AsyncIterable[bytes]) -> None:
-        self._parts = aiter(parts)
-        self._patience = asyncio.timeout(None)
-        self.begun = False
-        self.failure: Exception | None = None
-
-    def awaited(self) -> asyncio.Timeout:
-        """A block that raises `TimeoutError` after some seconds, unless the body is asked for within them."""
-        self._patience = asyncio.timeout(_WORD_SECONDS)
-        return self._patience
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if not self.begun:
-            self.begun = True
-            with suppress(RuntimeError):  # the answer has come meanwhile, and with it the end of the block
-                self._patience.reschedule(None)
-        try:
-            return await anext(self._parts)
-        except StopAsyncIteration:
-            raise
-        except Exception as failure:
-            self.failure = failure
-            raise
 
 
 class Service:
@@ -91,7 +58,7 @@ class Service:
         tried, once, when the first one is full or away. Leaving the block early closes the connection, which is how
         the service learns that nobody listens. Raises `Unavailable` (upstream_unreachable) when there is no answer.
         """
-        sent = None if body is None else _Body(body)
+        sent = None if body is None else Body(body)
         tried: list[Address] = []
         while (address := self._pool.choose(tried)) is not None:
             tried.append(address)
@@ -114,7 +81,7 @@ class Service:
         raise self._unreachable()
 
     async def _asked(
-        self, address: Address, path_and_query: str, headers: Mapping[str, str], body: _Body | None
+        self, address: Address, path_and_query: str, headers: Mapping[str, str], body: Body | None
     ) -> aiohttp.ClientResponse | None:
         """The beginning of its answer; None when it cannot be reached, which is held against it."""
         started_seconds = time.monotonic()
@@ -138,7 +105,7 @@ class Service:
         return answer
 
     async def _post(
-        self, address: Address, path_and_query: str, headers: Mapping[str, str], body: _Body | None
+        self, address: Address, path_and_query: str, headers: Mapping[str, str], body: Body | None
     ) -> aiohttp.ClientResponse:
         return await self._session.post(
             URL(f"{str(address.url).rstrip('/')}{path_and_query}", encoded=True),
@@ -150,7 +117,7 @@ class Service:
             timeout=self._timeout,
         )
 
-    def _may_go_on(self, body: _Body | None, tried: list[Address]) -> bool:
+    def _may_go_on(self, body: Body | None, tried: list[Address]) -> bool:
         """Whether another address may be asked the same."""
         return len(tried) < _TRIES and not (body and body.begun) and self._pool.choose(tried) is not None
 
