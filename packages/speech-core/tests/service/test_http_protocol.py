@@ -125,3 +125,38 @@ def test_a_connection_on_which_nothing_is_said_is_closed_without_a_word(live, mo
         assert raw(live.port, b"") == b""
 
     assert lines == []
+
+
+@pytest.mark.parametrize("path", ["/health", "/nowhere"])
+def test_the_rest_of_a_body_that_was_answered_has_its_time(live, monkeypatch, path) -> None:
+    monkeypatch.setattr(http_protocol, "DISCARD_SECONDS", 0.3)
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc".encode()
+
+    assert raw(live.port, head).startswith(b"HTTP/1.1 40")  # and it ends
+
+
+def test_the_rest_of_a_body_that_was_answered_has_its_bytes(live, monkeypatch) -> None:
+    monkeypatch.setattr(http_protocol, "DISCARD_BYTES", 1_000)
+    with socket.create_connection(("127.0.0.1", live.port), timeout=10) as client:
+        client.sendall(b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 20000000\r\n\r\nabc")
+        assert client.recv(65_536)
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            client.sendall(bytes(10_000_000))
+
+
+def test_a_body_that_ends_in_time_keeps_its_connection(live) -> None:
+    with socket.create_connection(("127.0.0.1", live.port), timeout=10) as client:
+        client.sendall(b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab")
+        assert client.recv(65_536).startswith(b"HTTP/1.1 404 ")
+        client.sendall(b"cdGET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_who_leaves_with_a_request_behind_the_one_in_progress_is_seen_to_leave(live, toy) -> None:
+    with socket.create_connection(("127.0.0.1", live.port), timeout=10) as client:
+        client.sendall(
+            b"POST /wait HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+        )
+        assert toy.entered.wait(10)
+
+    assert toy.left.wait(10)

@@ -24,7 +24,7 @@ class Listener:
         """How many of them find room."""
         for number in range(frames):
             with anyio.move_on_after(0.01) as patience:
-                await self.window.room()
+                await self.window.opened()
             if patience.cancelled_caught:
                 return number
             self.window.sent(FRAME_SECONDS)
@@ -101,6 +101,6 @@ async def test_one_who_waits_goes_on_at_once(happens: Callable[[Listener], None]
     await listener.sent(1_000)
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(listener.window.room)
+            tasks.start_soon(listener.window.opened)
             await anyio.wait_all_tasks_blocked()
             happens(listener)

@@ -105,12 +105,13 @@ def test_who_is_not_read_is_not_missed() -> None:
         assert [caller.recv(timeout=10), caller.recv(timeout=10)] == ["one", "two"]
 
 
-@pytest.mark.parametrize(("payload", "is_missed"), [(b"sound 0", False), (b"else", True)])
+@pytest.mark.parametrize(("payload", "is_missed"), [(b"sound 500", False), (b"sound 0", True), (b"else", True)])
 def test_an_answer_about_sound_keeps_the_socket_alive(live, caller, payload, is_missed) -> None:
     (protocol,) = live.server.server_state.connections
     missed = Future()
 
     def answer() -> None:
+        protocol._window.sent(1.0)
         protocol.pending_ping_payload = b"alive?"
         protocol.handle_pong(Frame(Opcode.PONG, payload))
         missed.set_result(protocol.pending_ping_payload is not None)
@@ -131,3 +132,25 @@ def test_who_pings_without_end_and_does_not_read_is_not_answered_without_end(liv
             client.sendall(pings)
 
         assert protocol.transport.get_write_buffer_size() < 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("target", "fields", "status"),
+    [
+        ("/socket", b"cookie: " + b"c" * 8_300 + b"\r\n", 431),
+        ("/socket", b"a: b\r\n" * 200, 431),
+        ("/socket?" + "q" * 9_000, b"", 414),
+        ("/socket", b"content-length: 3\r\n", 400),
+    ],
+    ids=["a long field", "many fields", "a long target", "a body"],
+)
+def test_an_upgrade_that_only_the_server_understands_is_refused_and_logged_once(live, target, fields, status) -> None:
+    head = f"GET {target} HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\nx-request-id: mine\r\n"
+    with socket.create_connection(("127.0.0.1", live.port), timeout=10) as client, capture_logs() as lines:
+        client.sendall(head.encode() + VERSION + KEY + fields + b"\r\n")
+        answer = b"".join(iter(lambda: client.recv(65_536), b""))
+
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"x-request-id: mine\r\n" in answer
+    (line,) = (line for line in lines if line["event"] == "request")
+    assert (line["request_id"], line["path"], line["code"]) == ("mine", "/socket", "bad_handshake")

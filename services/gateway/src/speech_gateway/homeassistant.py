@@ -8,8 +8,8 @@ import asyncio
 import json
 import time
 import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -26,7 +26,7 @@ from speech_core.service.operations import Operation
 from speech_core.service.shell import Shell
 from speech_gateway.homeassistant_info import info
 from speech_gateway.settings import GatewaySettings
-from speech_gateway.upstreams.service import Upstreams
+from speech_gateway.upstreams.service import Upstreams, received
 
 with warnings.catch_warnings():
     # It prefers a module that leaves the standard library, and has its own where that has gone.
@@ -116,6 +116,7 @@ class _Conversation:
         self._writer = writer
         self._language: str | None = None
         self._left = False
+        self._mistake: SpeechError | None = None
         self._arriving, self._events = anyio.create_memory_object_stream[Event](_EVENTS_AHEAD)
 
     async def run(self) -> None:
@@ -197,10 +198,11 @@ class _Conversation:
                 raise
 
     async def _transcribe(self, start: AudioStart, request_id: str) -> None:
-        if start.width not in _SAMPLE_FORMATS:
-            raise InvalidRequest(f"samples of {start.width} bytes are not known", code="unsupported_format")
-        form = {"sr": start.rate, "ch": start.channels, "fmt": _SAMPLE_FORMATS[start.width], "lang": self._language}
-        query = urlencode({name: value for name, value in form.items() if value is not None})
+        with _said("audio-start"):
+            if start.width not in _SAMPLE_FORMATS:
+                raise InvalidRequest(f"samples of {start.width} bytes are not known", code="unsupported_format")
+            form = {"sr": start.rate, "ch": start.channels, "fmt": _SAMPLE_FORMATS[start.width], "lang": self._language}
+            query = urlencode({name: value for name, value in form.items() if value is not None})
         asr = self._upstreams.asr
         async with asr.request(
             f"/api/stt/bytes?{query}", headers={"x-request-id": request_id}, body=self._sound()
@@ -221,6 +223,7 @@ class _Conversation:
     async def _synthesize(self, messages: list[dict[str, Any]], request_id: str, *, written: bool) -> None:
         """Speak *messages*; with *written*, what the client goes on to write as well, which is read to its end."""
         failure: Exception | None = None
+        self._mistake = None
         async with self._upstreams.tts.socket("/ws/tts", headers={"x-request-id": request_id}) as there:
             for message in messages:
                 await there.send_json(message)
@@ -236,7 +239,7 @@ class _Conversation:
                     tasks.cancel_scope.cancel()
         if self._left:
             raise ConnectionError("the caller has left")
-        if failure is not None:
+        if (failure := self._mistake or failure) is not None:
             raise failure
 
     async def _write(self, there: aiohttp.ClientWebSocketResponse, scope: anyio.CancelScope) -> None:
@@ -244,7 +247,14 @@ class _Conversation:
         with suppress(aiohttp.ClientError, OSError):  # the other loop sees why
             while (event := await self._next()) is not None and not SynthesizeStop.is_type(event.type):
                 if SynthesizeChunk.is_type(event.type) and not there.closed:
-                    await there.send_json({"type": "append", "text": SynthesizeChunk.from_event(event).text})
+                    try:
+                        with _said(event.type):
+                            text = str(SynthesizeChunk.from_event(event).text)
+                    except InvalidRequest as mistake:
+                        self._mistake = mistake
+                        scope.cancel()
+                        return
+                    await there.send_json({"type": "append", "text": text})
             if event is None:
                 self._left = True
                 scope.cancel()
@@ -254,12 +264,10 @@ class _Conversation:
     async def _speak(self, there: aiohttp.ClientWebSocketResponse) -> None:
         """The frames of one utterance."""
         rate = 0
-        async for message in there:
+        async for message in received(there):
             if message.type is aiohttp.WSMsgType.BINARY:
                 await self._say(AudioChunk(rate, 2, 1, message.data).event())
                 continue
-            if message.type is not aiohttp.WSMsgType.TEXT:
-                break
             told = json.loads(message.data)
             match told["type"]:
                 case "start":
@@ -273,6 +281,15 @@ class _Conversation:
                 case _:
                     continue
         raise Unavailable("tts broke off in the middle", code="upstream_unreachable")
+
+
+@contextmanager
+def _said(kind: str) -> Generator[None]:
+    """What cannot be read of an event is its sender's mistake."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError):
+        raise InvalidRequest(f"this is no `{kind}`", code="invalid_message") from None
 
 
 def _voice(asked: SynthesizeVoice | None) -> dict[str, str]:

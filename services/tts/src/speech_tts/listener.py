@@ -11,29 +11,21 @@ from speech_core.service.drain import Drain
 from speech_tts.pace import Pace
 
 
-class Stalled(Exception):
-    """The listener has stopped reading."""
-
-
 class Listener:
     """Sends no faster than the other end takes, and where it asked for that, no faster than it plays."""
 
-    def __init__(self, websocket: WebSocket, drain: Drain, *, stalled_seconds: float) -> None:
+    def __init__(self, websocket: WebSocket, drain: Drain) -> None:
         self._websocket = websocket
         self._drain = drain
-        self._stalled_seconds = stalled_seconds
         self._pace = Pace()
 
     async def play(self, frame: bytes, audio_seconds: float, *, ahead_seconds: float | None) -> None:
-        """Send a frame once it is at most *ahead_seconds* ahead; raises `Stalled`."""
+        """Send a frame once it is at most *ahead_seconds* ahead; raises `WebSocketDisconnect`."""
         if ahead_seconds is not None:
             await self._wait(self._pace.early_seconds(audio_seconds, ahead_seconds=ahead_seconds))
-        with anyio.move_on_after(self._stalled_seconds) as patience:
-            # How long it sounds is for the server, which keeps two seconds on their way at most, unless it is to go.
-            sounds = None if self._drain.draining else audio_seconds
-            await self._websocket.send({"type": "websocket.send", "bytes": frame, "audio_seconds": sounds})
-        if patience.cancelled_caught:
-            raise Stalled
+        # How long it sounds is for the server, which keeps two seconds on their way at most, unless it is to go.
+        sounds = None if self._drain.draining else audio_seconds
+        await self._websocket.send({"type": "websocket.send", "bytes": frame, "audio_seconds": sounds})
         self._pace.sent(audio_seconds)
 
     def cut(self) -> None:

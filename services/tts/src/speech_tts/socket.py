@@ -17,12 +17,13 @@ from speech_core.codec.frames import Framer, framer_for
 from speech_core.contracts import tts_socket as wire
 from speech_core.errors import InvalidRequest, Overloaded, SpeechError
 from speech_core.pipeline.ahead import one_ahead
+from speech_core.service.intake import draining
 from speech_core.service.observation import Observation
 from speech_core.service.operations import Operation
 from speech_core.service.shell import Shell
 from speech_core.service.utterances import Utterance, span_of, uttered
 from speech_tts.drafts import Draft
-from speech_tts.listener import Listener, Stalled
+from speech_tts.listener import Listener
 from speech_tts.messages import limits, parsed
 from speech_tts.pipeline import Pipeline, Speech, Talk, nothing_to_speak
 from speech_tts.sentences import Splitter
@@ -80,7 +81,7 @@ class Session:
         self._pipeline: Pipeline = websocket.state.pipeline
         self._settings: TtsSettings = websocket.state.settings
         self.shell: Shell = websocket.state.shell
-        self._listener = Listener(websocket, self.shell.drain, stalled_seconds=self._settings.stalled_seconds)
+        self._listener = Listener(websocket, self.shell.drain)
         self._speaking: CancelScope | None = None
         self._uttering = Observation()
         self._writing: _Order | None = None
@@ -88,6 +89,7 @@ class Session:
         self._cancels = 0
         self._messages = 0
         self._leaving = False
+        self._expired = False
 
     @property
     def is_one_too_many(self) -> bool:
@@ -102,7 +104,8 @@ class Session:
                 tasks.start_soon(self._receive_loop, to_speaker, waiting, tasks.cancel_scope)
                 tasks.start_soon(self._speak_loop, waiting, tasks.cancel_scope)
                 tasks.start_soon(self._leave_when_draining, waiting, tasks.cancel_scope)
-        except* (WebSocketDisconnect, Stalled):
+                tasks.start_soon(self._stop_when_expired)
+        except* WebSocketDisconnect:
             pass  # the listener has left or stopped listening: there is nobody to tell
 
     async def _receive_loop(self, to_speaker: Queue, waiting: Waiting, scope: CancelScope) -> None:
@@ -148,9 +151,15 @@ class Session:
             await self._close(scope)
         self._end_writing()
 
+    async def _stop_when_expired(self) -> None:
+        await self.shell.drain.wait_expired()
+        self._expired = True
+        if self._speaking is not None:
+            self._speaking.cancel()
+
     async def _close(self, scope: CancelScope) -> None:
-        draining = self.shell.drain.draining
-        await self._websocket.close(wire.CLOSE_DRAINING if draining else wire.CLOSE_NORMAL)
+        is_draining = self.shell.drain.draining
+        await self._websocket.close(wire.CLOSE_DRAINING if is_draining else wire.CLOSE_NORMAL)
         scope.cancel()
 
     def _order(self, how: wire.Spoken, draft: Draft) -> _Order:
@@ -208,7 +217,7 @@ class Session:
                 order.draft.end()  # the rest of what is being written goes nowhere
                 observation.failed(error)
                 await self._listener.complain(error, order.number, order.how.id)
-            except (WebSocketDisconnect, Stalled, anyio.get_cancelled_exc_class()):
+            except (WebSocketDisconnect, anyio.get_cancelled_exc_class()):
                 observation.cancelled()
                 raise
             except Exception as error:
@@ -233,6 +242,8 @@ class Session:
                 await self._stream(order, framer, spoken)
             finally:
                 self._speaking = None
+        if speaking.cancelled_caught and self._expired:
+            raise draining()
         if speaking.cancelled_caught:
             self._listener.cut()
             observation.cancelled()

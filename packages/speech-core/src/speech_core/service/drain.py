@@ -47,6 +47,9 @@ class Drain:
         with anyio.move_on_after(_ON_ITS_WAY_SECONDS):
             await self._expired.wait()
 
+    async def wait_expired(self) -> None:
+        await self._expired.wait()
+
     @contextmanager
     def enter(self, on_expiry: Callable[[], None] | None = None) -> Generator[None]:
         """Count what is inside, so that the process waits for it; *on_expiry* is called should the grace end first."""

@@ -6,9 +6,10 @@ from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
 import structlog
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from speech_core.service.http10 import UnchunkedCycle
+from speech_core.service.refusal import DISCARD_BYTES, DISCARD_SECONDS
 from speech_core.service.request_id import REQUEST_ID_HEADER, request_id_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -17,6 +18,9 @@ HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 10.0
 # A listener that stops reading must be felt within seconds of speech: the kernel's default takes a minute of it.
 SEND_BUFFER_BYTES = 64 * 1024
+
+# Requests behind one in progress; while more wait, nothing is read, and nobody is seen to leave.
+_MOST_QUEUED = 8
 
 # The answers to what is no request yet. An application sees none of them: their log line is written here.
 _REASONS = {400: "Bad Request", 431: "Request Header Fields Too Large"}
@@ -30,7 +34,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     """
     Answers 431 to a head above 64 KiB, 400 to what is no HTTP, and hangs up on a head that takes longer than 10 s.
 
-    Each is a line in the log, as a request is; a connection on which nothing was said is none.
+    Each is a line in the log, as a request is; a connection on which nothing was said is none. What is left of a body
+    once it was answered is read within bounds, as that of a refused one.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -41,6 +46,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._begun_seconds: float | None = None
         self._flooded = False
         self._head_timer: TimerHandle | None = None
+        self._rest_timer: TimerHandle | None = None
+        self._rest_bytes = 0
+        self._cycles: list[RequestResponseCycle] = []
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -52,8 +60,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
+        self._stop_rest_timer()
         if self._in_head and self._begun_seconds is not None:
             self._log(self._request_id(), None, outcome="cancelled")
+        for cycle in self._cycles:  # the server tells the last one alone
+            cycle.disconnected = not cycle.response_complete
+            cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -92,21 +104,42 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         super().on_headers_complete()
         self._in_head, self._in_body = False, True
-        if self.scope["http_version"] == "1.0" and getattr(self.cycle, "scope", None) is self.scope:
+        if getattr(self.cycle, "scope", None) is not self.scope:  # it is an upgrade
+            return
+        self._cycles = [*(cycle for cycle in self._cycles if not cycle.response_complete), self.cycle]
+        if 0 < len(self.pipeline) <= _MOST_QUEUED:
+            self.flow.resume_reading()
+        if self.scope["http_version"] == "1.0":
             self.cycle.__class__ = UnchunkedCycle  # which holds the same; the server has no place to name it
             self.cycle.waiting_for_100_continue = False  # RFC 9110, 10.1.1
 
     def on_body(self, body: bytes) -> None:
         if self._flooded:
             return
+        if self.cycle.response_complete:
+            self._rest_bytes += len(body)
+            if self._rest_bytes > DISCARD_BYTES:
+                self.transport.close()
         if not self.cycle.body:
             self.cycle.body = b""  # type: ignore[assignment]  # to which a part is added, and taken from, without a copy
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._in_body, self._begun_seconds = False, None
+        self._stop_rest_timer()
         if not self._flooded:
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._in_body and self.cycle.response_complete:
+            self._rest_bytes = 0
+            self._rest_timer = self.loop.call_later(DISCARD_SECONDS, self.transport.close)
+
+    def _stop_rest_timer(self) -> None:
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+            self._rest_timer = None
 
     def _start_head_timer(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._hang_up)

@@ -57,9 +57,9 @@ class Intake:
                 self.shell.sockets -= 1
             return
         with self.shell.metrics.track(operation.name) as observation:
-            observation.failed(_draining())
+            observation.failed(draining())
             await receive()
-            await refuse_socket(_draining(), scope, send)
+            await refuse_socket(draining(), scope, send)
 
     async def _request(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
         with self.shell.metrics.track(operation.name) as observation:
@@ -100,13 +100,14 @@ class Intake:
 
     def _check_head(self, operation: Operation, headers: Headers) -> None:
         if self.shell.drain.draining:
-            raise _draining()
+            raise draining()
         announced = headers.get("content-length", "")
         if announced.isdigit() and int(announced) > operation.max_body_bytes:
             raise operation.too_large()
 
 
-def _draining() -> Unavailable:
+def draining() -> Unavailable:
+    """What a request is told that comes too late, or takes too long."""
     return Unavailable("the service is going away; ask another one", code="draining", retry_after_seconds=2.0)
 
 
@@ -144,7 +145,7 @@ class _Visit:
     def expire(self) -> None:
         """The grace of a drain is over; said again and again, for those who came since."""
         if self._inside is not None and not self._inside.cancel_called:
-            self._end(_draining(), self._inside)
+            self._end(draining(), self._inside)
 
     async def give_way(self) -> None:
         """End it, and wait until its seat is free."""

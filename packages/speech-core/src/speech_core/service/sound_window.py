@@ -24,12 +24,17 @@ class SoundWindow:
         self._is_unheard = is_unheard
         self._sent_seconds = 0.0
         self._asked_seconds = 0.0
-        self._read_seconds = 0.0
+        self.read_seconds = 0.0
         self._changed = asyncio.Event()
 
-    async def room(self) -> None:
-        """Wait until less than a window is unread."""
-        while self._sent_seconds - self._read_seconds >= WINDOW_SECONDS and not self._is_unheard():
+    @property
+    def is_open(self) -> bool:
+        """Whether less than a window is unread, or nobody can say."""
+        return self._sent_seconds - self.read_seconds < WINDOW_SECONDS or self._is_unheard()
+
+    async def opened(self) -> None:
+        """Wait until it is open."""
+        while not self.is_open:
             self._changed.clear()
             await self._changed.wait()
 
@@ -41,7 +46,7 @@ class SoundWindow:
 
     def ask(self) -> None:
         """How much has been read, where that is not known to be all."""
-        if self._sent_seconds > self._read_seconds:
+        if self._sent_seconds > self.read_seconds:
             self._asked_seconds = self._sent_seconds
             self._ping(b"sound %d" % math.ceil(1000 * self._sent_seconds))
 
@@ -51,7 +56,7 @@ class SoundWindow:
         if told is None:
             return False
         # Who says more than was asked deceives nobody but itself.
-        self._read_seconds = max(self._read_seconds, min(int(told[1]) / 1000, self._asked_seconds))
+        self.read_seconds = max(self.read_seconds, min(int(told[1]) / 1000, self._asked_seconds))
         self.look_again()
         return True
 

@@ -1,11 +1,14 @@
 """WebSocket as uvicorn speaks it, with bounds on what a caller makes it hold, and a line for what is no socket."""
 
+import asyncio
+import re
 from typing import Any, cast
 
 import structlog
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import HeaderLineTooLong, RequestLineTooLong, TooManyHeaders
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
 
@@ -14,6 +17,13 @@ from speech_core.service.sound_window import SoundWindow
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+_REQUEST_ID = re.compile(rb"^" + REQUEST_ID_HEADER.encode() + rb":[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+# What the server takes and the library does not; all else is a bad request.
+_LARGE: dict[type[Exception], tuple[int, str]] = {
+    RequestLineTooLong: (414, "URI Too Long"),
+    HeaderLineTooLong: (431, "Request Header Fields Too Large"),
+    TooManyHeaders: (431, "Request Header Fields Too Large"),
+}
 # Of one message, which is 64 KiB at most: pieces that are empty would cost nothing of that.
 _MOST_FRAGMENTS = 1_024
 
@@ -34,8 +44,8 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
     async def send(self, message: ASGISendEvent) -> None:
         """Who was cut off, for a ping that was not answered, has left: it is no mistake of the application's."""
         audio_seconds: float | None = cast("dict[str, Any]", message).get("audio_seconds")
-        if audio_seconds is not None:
-            await self._window.room()
+        if audio_seconds is not None and not (self._window.is_open and self.writable.is_set()):
+            await self._read_on()
         await self.writable.wait()
         if self.close_sent:
             raise ClientDisconnected
@@ -45,6 +55,8 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        if (mistake := self.conn.handshake_exc) is not None and not self.handshake_initiated:
+            self._refuse(data, mistake)
         self._window.look_again()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -55,9 +67,22 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
         super().shutdown()
         self._window.look_again()
 
+    async def _read_on(self) -> None:
+        """Wait until the caller has read enough for more; one who reads nothing for too long is cut off."""
+        try:
+            async with asyncio.timeout(self.ping_timeout):
+                await self._window.opened()
+                await self.writable.wait()
+        except TimeoutError:
+            super().keepalive_timeout()
+            raise ClientDisconnected from None
+
     def handle_pong(self, event: Frame) -> None:
-        """One about sound shows as well as any other that the other end reads."""
-        if self._window.answered(bytes(event.data)) and self.pending_ping_payload is not None:
+        """One by which more sound was read shows as well as any other that the other end reads."""
+        before_seconds = self._window.read_seconds
+        if self._window.answered(bytes(event.data)):
+            if self._window.read_seconds == before_seconds or self.pending_ping_payload is None:
+                return
             event = Frame(Opcode.PONG, self.pending_ping_payload)
         super().handle_pong(event)
 
@@ -103,8 +128,23 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
         if response.status_code != 101:
             request_id = request_id_of(next(iter(request.headers.get_all(REQUEST_ID_HEADER)), ""))
             response.headers[REQUEST_ID_HEADER] = request_id
-            log.info(
-                "request", request_id=request_id, method="WEBSOCKET", path=request.path.partition("?")[0],
-                status=response.status_code, completed=True, outcome="client_error", code="bad_handshake",
-            )  # fmt: skip
+            _log(request_id, request.path, response.status_code)
         return response
+
+    def _refuse(self, head: bytes, mistake: Exception) -> None:
+        """A *head* that is a request to the server, but none to the library of sockets, which says nothing of it."""
+        status, reason = _LARGE.get(type(mistake), (400, "Bad Request"))
+        given = _REQUEST_ID.search(head)
+        request_id = request_id_of(given[1].decode("latin-1") if given else "")
+        lines = (f"HTTP/1.1 {status} {reason}", f"{REQUEST_ID_HEADER}: {request_id}", "connection: close")
+        self.transport.write("\r\n".join((*lines, "content-length: 0", "", "")).encode("ascii"))
+        self.handshake_complete = self.close_sent = True
+        self.transport.close()
+        _log(request_id, head.split(b" ", 2)[1].decode("latin-1"), status)
+
+
+def _log(request_id: str, target: str, status: int) -> None:
+    log.info(
+        "request", request_id=request_id, method="WEBSOCKET", path=target.partition("?")[0],
+        status=status, completed=True, outcome="client_error", code="bad_handshake",
+    )  # fmt: skip

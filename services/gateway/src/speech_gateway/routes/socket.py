@@ -18,12 +18,13 @@ from speech_core.errors import (
     envelope,
     retry_headers,
 )
+from speech_core.service.intake import draining
 from speech_core.service.operations import Operation
 from speech_core.service.shell import Shell
 from speech_gateway.accounts import Account
 from speech_gateway.routes.utterances import Utterances, parsed
 from speech_gateway.settings import GatewaySettings
-from speech_gateway.upstreams.service import Upstreams
+from speech_gateway.upstreams.service import Upstreams, received
 
 OPERATION = Operation("tts_socket", "/ws/tts", websocket=True)
 
@@ -84,6 +85,7 @@ class _Passage:
                 tasks.start_soon(self._from_caller, tasks.cancel_scope)
                 tasks.start_soon(self._to_caller, tasks.cancel_scope)
                 tasks.start_soon(self._leave_when_draining, tasks.cancel_scope)
+                tasks.start_soon(self._leave_when_expired, tasks.cancel_scope)
             if (error := self._sent_off) is not None:  # told when nobody else writes any more
                 await self._here.send_text(_event_of(error))
                 await self._here.close(wire.CLOSE_NOT_ALLOWED, error.message)
@@ -121,15 +123,16 @@ class _Passage:
                 return  # the other loop sees the end, and tells why
 
     async def _to_caller(self, scope: CancelScope) -> None:
-        async for message in self._there:
+        async for message in received(self._there):
             if message.type is aiohttp.WSMsgType.TEXT:
                 is_over = await self._send_text(message.data)
                 if is_over and self._leaving:
                     break
             elif message.type is aiohttp.WSMsgType.BINARY:
                 seconds = self._utterances.heard(message.data)
-                # Who stops reading answers no ping either, and is cut off: a deadline a frame would cost a fifth more.
-                await self._here.send({"type": "websocket.send", "bytes": message.data, "audio_seconds": seconds})
+                # How long it sounds is for the server, which waits for who reads, and cuts off who does not.
+                sounds = None if self._shell.drain.draining else seconds
+                await self._here.send({"type": "websocket.send", "bytes": message.data, "audio_seconds": sounds})
         await self._close(scope)
 
     async def _send_text(self, text: str) -> bool:
@@ -151,14 +154,23 @@ class _Passage:
         if not self._utterances.in_progress:  # else the other loop leaves, after it
             await self._close(scope)
 
+    async def _leave_when_expired(self, scope: CancelScope) -> None:
+        await self._shell.drain.wait_expired()
+        await self._break(draining())
+        await self._here.close(wire.CLOSE_DRAINING)
+        scope.cancel()
+
+    async def _break(self, error: SpeechError) -> None:
+        """The utterance in progress ends with *error*."""
+        self._utterances.broken(error)
+        await self._here.send_text(_event_of(error))
+
     async def _close(self, scope: CancelScope) -> None:
         """With the code of the other end, if it has closed; a broken end is told as an error first."""
-        code = self._there.close_code if self._there.closed else wire.CLOSE_DRAINING
+        code = self._there.close_code or (None if self._there.closed else wire.CLOSE_DRAINING)
         if code is None or code in _NOT_SENDABLE:
             code = wire.CLOSE_OUR_FAULT
-            broken = Unavailable("tts broke off in the middle", code="upstream_unreachable")
-            self._utterances.broken(broken)
-            await self._here.send_text(_event_of(broken))
+            await self._break(Unavailable("tts broke off in the middle", code="upstream_unreachable"))
         else:
             self._utterances.closed()
         await self._here.close(code)

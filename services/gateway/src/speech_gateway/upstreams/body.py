@@ -5,7 +5,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import suppress
 
 # A service asks for the body as soon as it has a seat; one that says nothing at all is frozen, or behind a dead wire.
-_WORD_SECONDS = 5.0
+WORD_SECONDS = 5.0
 
 
 class Body:
@@ -19,7 +19,7 @@ class Body:
 
     def awaited(self) -> asyncio.Timeout:
         """A block that raises `TimeoutError` after some seconds, unless the body is asked for within them."""
-        self._patience = asyncio.timeout(_WORD_SECONDS)
+        self._patience = asyncio.timeout(WORD_SECONDS)
         return self._patience
 
     def __aiter__(self) -> AsyncIterator[bytes]:

@@ -1,9 +1,10 @@
 """One service behind the gateway: a request to it, its answer, its socket, its health."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
 import aiohttp
@@ -15,7 +16,7 @@ from speech_core.contracts.tts_socket import SUBPROTOCOL
 from speech_core.errors import SpeechError, Unavailable, from_envelope
 from speech_core.service.observation import current
 from speech_core.service.tracing import Span
-from speech_gateway.upstreams.body import Body
+from speech_gateway.upstreams.body import WORD_SECONDS, Body
 from speech_gateway.upstreams.metrics import UpstreamMetrics
 from speech_gateway.upstreams.pool import Address, Pool
 
@@ -31,6 +32,10 @@ _MAX_ENVELOPE_BYTES = 64 * 1024
 _FAULTS = frozenset({500, 502, 504})
 # The one that was chosen, and another one.
 _TRIES = 2
+
+_OVER = frozenset(
+    {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
+)
 
 _Broken = (aiohttp.ClientError, TimeoutError, OSError)
 
@@ -87,7 +92,7 @@ class Service:
         started_seconds = time.monotonic()
         answer: aiohttp.ClientResponse | None = None
         try:
-            async with body.awaited() if body else nullcontext():
+            async with body.awaited() if body else asyncio.timeout(WORD_SECONDS):
                 answer = await self._post(address, path_and_query, headers, body)
         except _Broken:
             if body is not None and body.failure is not None:
@@ -176,6 +181,9 @@ class Service:
                 heartbeat=_PING_SECONDS,
                 max_msg_size=_MAX_FRAME_BYTES,
                 compress=0,
+                # What the other end has sent is passed on though it has gone since, and can be answered no more.
+                autoping=False,
+                autoclose=False,
             )
 
     def _call(self, method: str, path_and_query: str, address: Address, *, tries: int) -> Span:
@@ -230,6 +238,16 @@ class Service:
 
     def _unreachable(self) -> Unavailable:
         return Unavailable(f"{self.name} cannot be reached", code="upstream_unreachable", retry_after_seconds=2.0)
+
+
+async def received(there: aiohttp.ClientWebSocketResponse) -> AsyncGenerator[aiohttp.WSMessage]:
+    """What comes on a socket to its end, of which its `close_code` tells; each ping is answered in its turn."""
+    while (message := await there.receive()).type not in _OVER:
+        if message.type is aiohttp.WSMsgType.PING:
+            with suppress(aiohttp.ClientError, OSError):
+                await there.pong(message.data)
+        elif message.type is not aiohttp.WSMsgType.PONG:
+            yield message
 
 
 def _tell(span: Span, status: int | None) -> None:
