@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from aiohttp import ClientConnectionResetError, WSMessage, WSMsgType
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
@@ -8,6 +9,7 @@ from websockets.sync.client import ClientConnection, connect
 from speech_core.testing.live import live_server
 from speech_gateway.app import create_app
 from speech_gateway.settings import GatewaySettings
+from speech_gateway.upstreams.service import received
 
 
 def opened(net):
@@ -80,6 +82,43 @@ def test_a_drain_waits_for_the_utterance_in_progress(net) -> None:
             speaking.recv(timeout=10)
 
     assert (end, idle_closed.value.rcvd.code, closed.value.rcvd.code) == ('{"type":"end"}', 1001, 1001)
+
+
+def test_what_a_drain_cannot_wait_for_is_told(net) -> None:
+    with opened(net) as speaking:
+        speaking.send('{"text": "Long"}')
+        speaking.send('{"type":"start"}')
+        assert [speaking.recv(timeout=10) for _ in range(2)]
+        speaking.send("gate")
+        (protocol,) = net.gateway.server.server_state.connections
+        net.gateway.drain()
+        protocol.loop.call_soon_threadsafe(net.gateway.shell.drain.expire)
+        event = json.loads(speaking.recv(timeout=10))
+        with pytest.raises(ConnectionClosed) as closed:
+            speaking.recv(timeout=10)
+
+    assert (event["type"], event["error"]["code"], closed.value.rcvd.code) == ("error", "draining", 1001)
+
+
+class Gone:
+    """The other end of a socket that has said all and hung up."""
+
+    def __init__(self, *messages: WSMessage) -> None:
+        self.messages = list(messages)
+
+    async def receive(self) -> WSMessage:
+        return self.messages.pop(0)
+
+    async def pong(self, payload: bytes) -> None:
+        raise ClientConnectionResetError("cannot write to closing transport")
+
+
+@pytest.mark.anyio
+async def test_what_was_sent_before_the_other_end_hung_up_is_heard() -> None:
+    sound = WSMessage(WSMsgType.BINARY, b"sound", None)
+    there = Gone(WSMessage(WSMsgType.PING, b"sound 500", None), sound, WSMessage(WSMsgType.CLOSE, 1001, None))
+
+    assert [message async for message in received(there)] == [sound]
 
 
 def test_what_was_on_its_way_when_a_drain_began_is_answered(net) -> None:

@@ -235,6 +235,23 @@ def test_a_drain_finishes_the_utterance_and_then_closes_with_1001(serve, engine)
     assert "cancelled" not in end
 
 
+def test_what_a_drain_cannot_wait_for_is_told(serve, engine) -> None:
+    live = serve(engine)
+    gate = engine.hold("Second.")
+    with opened(live) as socket:
+        send(socket, text="First. Second.", id="long")
+        until(socket, "start")
+        (protocol,) = live.server.server_state.connections
+        live.drain()
+        protocol.loop.call_soon_threadsafe(live.shell.drain.expire)
+        gate.set()
+        _, event = until(socket, "error")
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=10)
+
+    assert (event["id"], event["error"]["code"], closed.value.rcvd.code) == ("long", "draining", 1001)
+
+
 def test_what_was_on_its_way_when_a_drain_began_is_spoken(live) -> None:
     with opened(live) as socket:
         live.drain()
