@@ -9,6 +9,7 @@ import sys
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from threading import Event
 
@@ -17,12 +18,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 _START_SECONDS = 60.0
-_PORTS = range(20_000, 32_000)
+# Below those that systems give to who connects: thousands do, beside the test that wants a port of its own. Each worker of
+# a test run has its own, and gives none twice before all were given: a service takes seconds until it has its port.
+_WORKERS = 8
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
+_PORTS = range(20_000 + _WORKER, 32_000, _WORKERS)
+_turns = cycle(random.sample(_PORTS, len(_PORTS)))
 
 
 def free_port() -> int:
-    """Below those that systems give to who connects: thousands do, beside the test that wants a port of its own."""
-    for port in random.sample(_PORTS, len(_PORTS)):
+    """A port of 127.0.0.1 that nobody has."""
+    for port in islice(_turns, len(_PORTS)):
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
             return port
