@@ -18,8 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 _START_SECONDS = 60.0
-# Below those that systems give to who connects: thousands do, beside the test that wants a port of its own. Each worker of
-# a test run has its own, and gives none twice before all were given: a service takes seconds until it has its port.
+# Below those that systems give to who connects: thousands do, beside the test that wants a port of its own. Each worker
+# of a test run has its own, and gives none twice before all were given: a service takes seconds until it has its port.
 _WORKERS = 8
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
 _PORTS = range(20_000 + _WORKER, 32_000, _WORKERS)
