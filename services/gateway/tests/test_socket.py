@@ -2,6 +2,7 @@ import json
 
 import pytest
 from aiohttp import ClientConnectionResetError, WSMessage, WSMsgType
+from structlog.testing import capture_logs
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
@@ -85,19 +86,23 @@ def test_a_drain_waits_for_the_utterance_in_progress(net) -> None:
 
 
 def test_what_a_drain_cannot_wait_for_is_told(net) -> None:
-    with opened(net) as speaking:
+    with opened(net) as speaking, opened(net) as idle, capture_logs() as lines:
         speaking.send('{"text": "Long"}')
         speaking.send('{"type":"start"}')
         assert [speaking.recv(timeout=10) for _ in range(2)]
         speaking.send("gate")
-        (protocol,) = net.gateway.server.server_state.connections
+        protocol, *_ = net.gateway.server.server_state.connections
         net.gateway.drain()
         protocol.loop.call_soon_threadsafe(net.gateway.shell.drain.expire)
         event = json.loads(speaking.recv(timeout=10))
         with pytest.raises(ConnectionClosed) as closed:
             speaking.recv(timeout=10)
+        with pytest.raises(ConnectionClosed) as idle_closed:
+            idle.recv(timeout=10)
 
     assert (event["type"], event["error"]["code"], closed.value.rcvd.code) == ("error", "draining", 1001)
+    assert idle_closed.value.rcvd.code == 1001
+    assert not [line for line in lines if line["event"] == "unexpected_error"]
 
 
 class Gone:

@@ -30,8 +30,9 @@ def raw(port: int, request: bytes) -> bytes:
         b"GET /health HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 12_000 + b"\r\n",
         b"GET /health HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 70_000,
         b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /socket HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\nA: " + b"x" * 70_000 + b"\r\n\r\n",
     ],
-    ids=["one header", "many headers", "no end", "long path"],
+    ids=["one header", "many headers", "no end", "long path", "an upgrade"],
 )
 def test_a_flood_of_headers_gets_a_bare_431(live, request_bytes) -> None:
     answer = raw(live.port, request_bytes)

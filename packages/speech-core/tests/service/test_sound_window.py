@@ -68,6 +68,18 @@ async def test_what_was_not_asked_makes_no_room(payload, is_ours) -> None:
     assert await listener.sent(1) == 0
 
 
+async def test_who_could_not_be_heard_is_asked_once_that_matters() -> None:
+    listener = Listener()
+    listener.is_unheard = True
+    assert await listener.sent(1_000) == 1_000
+    assert listener.pings == []
+    listener.is_unheard = False
+
+    assert await listener.sent(1) == 0
+    listener.window.answered(listener.pings[-1])
+    assert await listener.sent(1) == 1
+
+
 async def test_the_pings_are_few() -> None:
     listener = Listener()
     for _ in range(100):

@@ -8,8 +8,8 @@ import asyncio
 import json
 import time
 import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -24,6 +24,7 @@ from speech_core.service.middleware import ids
 from speech_core.service.observation import Observation, observed
 from speech_core.service.operations import Operation
 from speech_core.service.shell import Shell
+from speech_gateway.homeassistant_events import said, text_of, voice_of
 from speech_gateway.homeassistant_info import info
 from speech_gateway.settings import GatewaySettings
 from speech_gateway.upstreams.service import Upstreams, received
@@ -43,7 +44,6 @@ with warnings.catch_warnings():
         SynthesizeStart,
         SynthesizeStop,
         SynthesizeStopped,
-        SynthesizeVoice,
     )
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -164,10 +164,10 @@ class _Conversation:
             await self._counted(RECOGNITION, lambda request_id: self._transcribe(start, request_id))
         elif Synthesize.is_type(event.type):
             asked = Synthesize.from_event(event)
-            message = {"text": asked.text, **_voice(asked.voice)}
+            message = {"text": asked.text, **voice_of(asked.voice)}
             await self._counted(SYNTHESIS, lambda request_id: self._synthesize([message], request_id, written=False))
         elif SynthesizeStart.is_type(event.type):
-            first = {"type": "append", "text": "", **_voice(SynthesizeStart.from_event(event).voice)}
+            first = {"type": "append", "text": "", **voice_of(SynthesizeStart.from_event(event).voice)}
             await self._counted(SYNTHESIS, lambda request_id: self._synthesize([first], request_id, written=True))
             await self._say(SynthesizeStopped().event())
 
@@ -198,7 +198,7 @@ class _Conversation:
                 raise
 
     async def _transcribe(self, start: AudioStart, request_id: str) -> None:
-        with _said("audio-start"):
+        with said("audio-start"):
             if start.width not in _SAMPLE_FORMATS:
                 raise InvalidRequest(f"samples of {start.width} bytes are not known", code="unsupported_format")
             form = {"sr": start.rate, "ch": start.channels, "fmt": _SAMPLE_FORMATS[start.width], "lang": self._language}
@@ -244,22 +244,17 @@ class _Conversation:
 
     async def _write(self, there: aiohttp.ClientWebSocketResponse, scope: anyio.CancelScope) -> None:
         """Chunks of text on their way, up to the stop; the whole text, which is sent beside them, is not needed."""
-        with suppress(aiohttp.ClientError, OSError):  # the other loop sees why
-            while (event := await self._next()) is not None and not SynthesizeStop.is_type(event.type):
-                if SynthesizeChunk.is_type(event.type) and not there.closed:
-                    try:
-                        with _said(event.type):
-                            text = str(SynthesizeChunk.from_event(event).text)
-                    except InvalidRequest as mistake:
-                        self._mistake = mistake
-                        scope.cancel()
-                        return
-                    await there.send_json({"type": "append", "text": text})
-            if event is None:
-                self._left = True
-                scope.cancel()
-            elif not there.closed:
-                await there.send_json({"type": "flush"})
+        while (event := await self._next()) is not None and not SynthesizeStop.is_type(event.type):
+            if SynthesizeChunk.is_type(event.type) and self._mistake is None:
+                try:
+                    await _send(there, {"type": "append", "text": text_of(event)})
+                except InvalidRequest as mistake:
+                    self._mistake = mistake
+        self._left = event is None
+        if self._left or self._mistake is not None:
+            scope.cancel()
+        else:
+            await _send(there, {"type": "flush"})
 
     async def _speak(self, there: aiohttp.ClientWebSocketResponse) -> None:
         """The frames of one utterance."""
@@ -283,17 +278,7 @@ class _Conversation:
         raise Unavailable("tts broke off in the middle", code="upstream_unreachable")
 
 
-@contextmanager
-def _said(kind: str) -> Generator[None]:
-    """What cannot be read of an event is its sender's mistake."""
-    try:
-        yield
-    except (LookupError, TypeError, AttributeError, ValueError):
-        raise InvalidRequest(f"this is no `{kind}`", code="invalid_message") from None
-
-
-def _voice(asked: SynthesizeVoice | None) -> dict[str, str]:
-    if asked is None:
-        return {}
-    named = {"voice": asked.name, "language": asked.language}
-    return {name: value for name, value in named.items() if value}
+async def _send(there: aiohttp.ClientWebSocketResponse, message: dict[str, Any]) -> None:
+    """Where the other end is gone, the loop that listens to it sees why."""
+    with suppress(aiohttp.ClientError, OSError):
+        await there.send_json(message)

@@ -231,6 +231,8 @@ class Session:
         return uttered(Utterance(self.shell, OPERATION.name, self._websocket, span))
 
     async def _speak(self, order: _Order, observation: Observation) -> None:
+        if self._expired:
+            raise draining()
         how = order.how
         voice = self._pipeline.voices.choose(how.voice, how.language)
         framer = framer_for(how.format, voice.format, sample_rate_hz=how.sample_rate)

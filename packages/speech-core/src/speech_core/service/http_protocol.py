@@ -113,6 +113,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.cycle.__class__ = UnchunkedCycle  # which holds the same; the server has no place to name it
             self.cycle.waiting_for_100_continue = False  # RFC 9110, 10.1.1
 
+    def handle_websocket_upgrade(self) -> None:
+        if not self._flooded:
+            super().handle_websocket_upgrade()
+
     def on_body(self, body: bytes) -> None:
         if self._flooded:
             return

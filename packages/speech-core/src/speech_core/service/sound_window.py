@@ -35,13 +35,16 @@ class SoundWindow:
     async def opened(self) -> None:
         """Wait until it is open."""
         while not self.is_open:
+            if self._sent_seconds > self._asked_seconds:  # nobody was asked while nobody could be heard
+                self.ask()
             self._changed.clear()
             await self._changed.wait()
 
     def sent(self, audio_seconds: float) -> None:
         """That much more is on its way."""
         self._sent_seconds += audio_seconds
-        if self._sent_seconds - self._asked_seconds >= _ASK_EVERY_SECONDS:
+        # Who writes and is not read may be stuck in writing: another answer to write would keep it from reading, too.
+        if self._sent_seconds - self._asked_seconds >= _ASK_EVERY_SECONDS and not self._is_unheard():
             self.ask()
 
     def ask(self) -> None:

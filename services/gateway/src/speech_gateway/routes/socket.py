@@ -85,7 +85,6 @@ class _Passage:
                 tasks.start_soon(self._from_caller, tasks.cancel_scope)
                 tasks.start_soon(self._to_caller, tasks.cancel_scope)
                 tasks.start_soon(self._leave_when_draining, tasks.cancel_scope)
-                tasks.start_soon(self._leave_when_expired, tasks.cancel_scope)
             if (error := self._sent_off) is not None:  # told when nobody else writes any more
                 await self._here.send_text(_event_of(error))
                 await self._here.close(wire.CLOSE_NOT_ALLOWED, error.message)
@@ -151,14 +150,10 @@ class _Passage:
     async def _leave_when_draining(self, scope: CancelScope) -> None:
         await self._shell.drain.wait_settled()
         self._leaving = True
-        if not self._utterances.in_progress:  # else the other loop leaves, after it
-            await self._close(scope)
-
-    async def _leave_when_expired(self, scope: CancelScope) -> None:
-        await self._shell.drain.wait_expired()
-        await self._break(draining())
-        await self._here.close(wire.CLOSE_DRAINING)
-        scope.cancel()
+        if self._utterances.in_progress:  # the other loop leaves after it, if it ends in time
+            await self._shell.drain.wait_expired()
+            await self._break(draining())
+        await self._close(scope)
 
     async def _break(self, error: SpeechError) -> None:
         """The utterance in progress ends with *error*."""
