@@ -64,7 +64,11 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
         self._window.look_again()
 
     def shutdown(self) -> None:
-        super().shutdown()
+        """Who was told that the socket closes has the server's last seconds to read up to there."""
+        if self.close_sent:
+            self.stop_keepalive()
+        else:
+            super().shutdown()
         self._window.look_again()
 
     async def _read_on(self) -> None:
