@@ -18,6 +18,7 @@ with warnings.catch_warnings():
     from wyoming.audio import AudioChunk, AudioStart, AudioStop
     from wyoming.client import AsyncTcpClient
     from wyoming.error import Error
+    from wyoming.event import Event
     from wyoming.info import Describe, Info
     from wyoming.ping import Ping, Pong
     from wyoming.tts import (
@@ -152,6 +153,24 @@ async def test_an_error_while_writing_is_told_at_the_end(fakes) -> None:
 
     assert [event.type for event in events] == ["error", "synthesize-stopped"]
     assert Error.from_event(events[0]).code == "unknown_voice"
+
+
+@pytest.mark.parametrize("wrong", [{}, {"text": None}, {"text": ["a"]}])
+async def test_a_piece_that_is_no_text_is_told_once_and_the_rest_is_read(fakes, wrong) -> None:
+    async with opened(fakes) as client:
+        await client.write_event(SynthesizeStart().event())
+        await client.write_event(SynthesizeChunk(text="One two. Th").event())
+        await events_until(client, AudioChunk.is_type)
+        await client.write_event(Event("synthesize-chunk", wrong))
+        await client.write_event(SynthesizeChunk(text="ree.").event())
+        await client.write_event(Synthesize(text="One two. Three.").event())
+        await client.write_event(SynthesizeStop().event())
+        events = await events_until(client, SynthesizeStopped.is_type)
+        await client.write_event(Ping().event())
+        (after,) = await events_until(client, Pong.is_type)
+
+    assert [Error.from_event(event).code for event in events if Error.is_type(event.type)] == ["invalid_message"]
+    assert Pong.is_type(after.type)
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,6 @@ class Session:
         self._cancels = 0
         self._messages = 0
         self._leaving = False
-        self._expired = False
 
     @property
     def is_one_too_many(self) -> bool:
@@ -153,7 +152,6 @@ class Session:
 
     async def _stop_when_expired(self) -> None:
         await self.shell.drain.wait_expired()
-        self._expired = True
         if self._speaking is not None:
             self._speaking.cancel()
 
@@ -231,7 +229,7 @@ class Session:
         return uttered(Utterance(self.shell, OPERATION.name, self._websocket, span))
 
     async def _speak(self, order: _Order, observation: Observation) -> None:
-        if self._expired:
+        if self.shell.drain.expired:
             raise draining()
         how = order.how
         voice = self._pipeline.voices.choose(how.voice, how.language)
@@ -244,7 +242,7 @@ class Session:
                 await self._stream(order, framer, spoken)
             finally:
                 self._speaking = None
-        if speaking.cancelled_caught and self._expired:
+        if speaking.cancelled_caught and self.shell.drain.expired:
             raise draining()
         if speaking.cancelled_caught:
             self._listener.cut()

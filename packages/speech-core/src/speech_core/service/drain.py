@@ -27,6 +27,10 @@ class Drain:
     def draining(self) -> bool:
         return self._begun.is_set()
 
+    @property
+    def expired(self) -> bool:
+        return self._expired.is_set()
+
     def begin(self) -> None:
         """From now on new work is refused."""
         self._begun.set()

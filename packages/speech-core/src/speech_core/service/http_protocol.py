@@ -2,6 +2,7 @@
 
 import re
 from asyncio import TimerHandle, Transport
+from collections.abc import Callable
 from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
@@ -45,8 +46,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._in_body = False
         self._begun_seconds: float | None = None
         self._flooded = False
-        self._head_timer: TimerHandle | None = None
-        self._rest_timer: TimerHandle | None = None
+        # Of the head that is awaited, or of the rest of a body that was answered.
+        self._timer: TimerHandle | None = None
         self._rest_bytes = 0
         self._cycles: list[RequestResponseCycle] = []
 
@@ -56,11 +57,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if sock is not None:
             sock.setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_BYTES)
         transport.set_write_buffer_limits(high=SEND_BUFFER_BYTES // 2)
-        self._start_head_timer()
+        self._start_timer(HEAD_SECONDS, self._hang_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_head_timer()
-        self._stop_rest_timer()
+        self._stop_timer()
         if self._in_head and self._begun_seconds is not None:
             self._log(self._request_id(), None, outcome="cancelled")
         for cycle in self._cycles:  # the server tells the last one alone
@@ -91,13 +91,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head = True
         self._begun_seconds = self.loop.time()
-        if self._head_timer is None:
+        if self._timer is None:
             self._head_bytes = 0
-            self._start_head_timer()
+            self._start_timer(HEAD_SECONDS, self._hang_up)
 
     def on_headers_complete(self) -> None:
         self._head_bytes = 0
-        self._stop_head_timer()
+        self._stop_timer()
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_BYTES:
             self._flooded = True
         if self._flooded:
@@ -130,7 +130,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_body, self._begun_seconds = False, None
-        self._stop_rest_timer()
+        self._stop_timer()
         if not self._flooded:
             super().on_message_complete()
 
@@ -138,23 +138,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._in_body and self.cycle.response_complete:
             self._rest_bytes = 0
-            self._rest_timer = self.loop.call_later(DISCARD_SECONDS, self.transport.close)
+            self._start_timer(DISCARD_SECONDS, self.transport.close)
 
-    def _stop_rest_timer(self) -> None:
-        if self._rest_timer is not None:
-            self._rest_timer.cancel()
-            self._rest_timer = None
+    def _start_timer(self, seconds: float, then: Callable[[], None]) -> None:
+        self._timer = self.loop.call_later(seconds, then)
 
-    def _start_head_timer(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._hang_up)
-
-    def _stop_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _hang_up(self) -> None:
-        self._head_timer = None
+        self._timer = None
         if self.transport.is_closing():
             return
         if self._begun_seconds is not None:
@@ -164,7 +159,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _refuse(self, status: int, code: str) -> None:
         """With a bare answer, unless it would be taken for that of a request before it; then the connection ends."""
         request_id = self._request_id()
-        self._stop_head_timer()
+        self._stop_timer()
         if getattr(self.cycle, "response_complete", True):
             head = (f"HTTP/1.1 {status} {_REASONS[status]}", f"{REQUEST_ID_HEADER}: {request_id}", "connection: close")
             self.transport.write("\r\n".join((*head, "content-length: 0", "", "")).encode("ascii"))
