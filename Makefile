@@ -18,7 +18,7 @@ install = $(BIN)/python -m pip --disable-pip-version-check --quiet install $(1) 
 .DEFAULT_GOAL := help
 
 help: ## what there is
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 up: .venv/.up $(ENGINE_INSTALLED) ## fetch the models, start the three services; Ctrl-C stops all
 	@exec $(BIN)/kubespeech up
@@ -43,6 +43,9 @@ contracts: .venv/.dev ## write the wire down in contracts/
 
 images: ## speech-gateway:dev, speech-tts:dev and speech-asr:dev in the local Docker
 	for name in gateway tts asr; do DOCKER_BUILDKIT=1 docker build --build-arg SERVICE=$$name --tag speech-$$name:dev . || exit 1; done
+
+image-asr-%: ## speech-asr:dev-openai-whisper, several GB, and speech-asr:dev-cuda
+	DOCKER_BUILDKIT=1 docker build --build-arg SERVICE=asr --build-arg EXTRAS=$* --tag speech-asr:dev-$* .
 
 chart: .venv/.dev ## write the chart's schema and README from the code and values.yaml
 	$(BIN)/python tests/chart/generate.py

@@ -9,10 +9,11 @@ import pytest
 import yaml
 
 from speech_asr.settings import AsrSettings
+from speech_core.testing.needed import program
 from speech_gateway.settings import GatewaySettings
 from speech_tts.settings import TtsSettings
 
-from .conftest import SCENARIOS, Render
+from .conftest import CHART, SCENARIOS, Render
 
 MAKE = "run `make chart` and commit the difference"
 SETTINGS = {"gateway": GatewaySettings, "asr": AsrSettings, "tts": TtsSettings}
@@ -144,12 +145,22 @@ def test_what_the_schema_does_not_know_is_refused_by_name(
         ('tts.model={"source":"image","image":"a","existingClaim":"b"}', "tts.model.existingClaim is set, but"),
         ('asr.gpu={"enabled":true}', "asr.autoscaling.metric cpu says nothing on a GPU"),
         ('entry.httpRoute={"enabled":true}', "entry.httpRoute.enabled needs entry.httpRoute.parentRefs"),
+        ("gateway.config.wyoming_port=9090", "gateway.config.wyoming_port (9090) is taken"),
     ],
 )
 def test_values_that_do_not_fit_each_other_are_refused_with_a_reason(
     render: Render, setting: str, sentence: str
 ) -> None:
     assert sentence in render(setting, refused=True).error
+
+
+def test_a_release_that_cannot_name_a_service_is_refused_with_the_way_out() -> None:
+    def rendered(*more: str) -> subprocess.CompletedProcess[str]:
+        command = [program("helm"), "template", "1st", str(CHART), *more]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    assert "must begin with a letter: choose another name for the release, or fullnameOverride" in rendered().stderr
+    assert rendered("--set", "fullnameOverride=first").returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -178,6 +189,24 @@ def test_every_pod_has_the_pull_secrets_of_the_parent_and_of_the_chart(render: R
     pods = [each["spec"]["template"] for each in rendered.of("Deployment")] + [*rendered.of("Pod")]
 
     assert [pod["spec"]["imagePullSecrets"] for pod in pods] == [[{"name": "mirror"}, {"name": "own"}]] * 5
+
+
+def test_every_pod_trusts_the_bundle_and_so_do_its_traces(render: Render) -> None:
+    rendered = render('caBundle.existingConfigMap="ca"', 'otel.endpoint="https://collector.example:4317"')
+
+    for component in ("gateway", "asr", "tts"):
+        (mount,) = [each for each in rendered.container(component)["volumeMounts"] if each["name"] == "ca"]
+        environment = rendered.environment(component)
+        assert environment["OTEL_EXPORTER_OTLP_CERTIFICATE"] == f"{mount['mountPath']}/ca.crt"
+        assert environment["SSL_CERT_FILE"] == environment["OTEL_EXPORTER_OTLP_CERTIFICATE"]
+
+
+def test_the_tests_run_where_the_gateway_may(render: Render) -> None:
+    tolerations = [{"key": "voice", "operator": "Exists"}]
+    rendered = render(f"gateway.tolerations={json.dumps(tolerations)}", 'gateway.nodeSelector={"pool":"voice"}')
+
+    for pod in rendered.of("Pod"):
+        assert (pod["spec"]["tolerations"], pod["spec"]["nodeSelector"]) == (tolerations, {"pool": "voice"})
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,16 @@
 {{- if .model }}
 - {name: MODELS_DIR, value: /models}
 {{- end }}
-{{- if .outside }}
 {{- with .root.Values.caBundle }}
 {{- if .existingConfigMap }}
 {{- $file := printf "/etc/kubespeech-ca/%s" .key }}
 - {name: SSL_CERT_FILE, value: {{ $file }}}
 - {name: REQUESTS_CA_BUNDLE, value: {{ $file }}}
 - {name: PIP_CERT, value: {{ $file }}}
+- {name: OTEL_EXPORTER_OTLP_CERTIFICATE, value: {{ $file }}}
 {{- end }}
 {{- end }}
+{{- if .outside }}
 {{- with .root.Values.packageIndex.url }}
 - {name: PIP_INDEX_URL, value: {{ . | quote }}}
 {{- end }}

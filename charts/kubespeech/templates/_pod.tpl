@@ -124,7 +124,7 @@ securityContext: {{- toYaml .root.Values.securityContext | nindent 2 }}
 {{- if .model }}
 - {name: models, mountPath: /models{{ if not .writing }}, readOnly: true{{ end }}}
 {{- end }}
-{{- if and .outside .root.Values.caBundle.existingConfigMap }}
+{{- if .root.Values.caBundle.existingConfigMap }}
 - {name: ca, mountPath: /etc/kubespeech-ca, readOnly: true}
 {{- end }}
 {{- with .ownMounts }}
@@ -156,11 +156,9 @@ securityContext: {{- toYaml .root.Values.securityContext | nindent 2 }}
   emptyDir: {sizeLimit: {{ .sizeLimit }}}
   {{- end }}
 {{- end }}
-{{- if .outside }}
 {{- with .root.Values.caBundle.existingConfigMap }}
 - name: ca
   configMap: {name: {{ . }}}
-{{- end }}
 {{- end }}
 {{- with .ownVolumes }}
 {{ . }}

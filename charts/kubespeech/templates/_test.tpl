@@ -22,6 +22,12 @@ spec:
   imagePullSecrets: {{- . | nindent 4 }}
   {{- end }}
   securityContext: {{- toYaml .root.Values.podSecurityContext | nindent 4 }}
+  {{- with .root.Values.gateway.nodeSelector }}
+  nodeSelector: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .root.Values.gateway.tolerations }}
+  tolerations: {{- toYaml . | nindent 4 }}
+  {{- end }}
   containers:
     - name: {{ .check }}
       {{- include "kubespeech.container" $gateway | nindent 6 }}
