@@ -55,8 +55,10 @@ COPY --from=dependencies /opt/venv /opt/venv
 RUN find /opt/venv -type d -path '*/nvidia/*' -name lib > /etc/ld.so.conf.d/nvidia.conf && ldconfig
 COPY --from=code /opt/speech /opt/speech
 # What stands in the working directory, or in /tmp, is not imported. HOME: whoever has no entry in passwd may write there.
+# Some clusters (GKE) mount the GPU's driver where no linker looks.
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/opt/speech PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
-    PIP_NO_CACHE_DIR=1 HOME=/tmp HOST=0.0.0.0 MODELS_DIR=/models
+    PIP_NO_CACHE_DIR=1 HOME=/tmp HOST=0.0.0.0 MODELS_DIR=/models \
+    LD_LIBRARY_PATH=/usr/local/nvidia/lib64:/usr/local/nvidia/lib
 WORKDIR /
 USER 65532:65532
 CMD ["python", "-m", "speech_service"]

@@ -30,14 +30,22 @@ def gpus(nodes: list[Values]) -> int:
     return sum(int(node["status"]["allocatable"].get("nvidia.com/gpu", 0)) for node in nodes)
 
 
-def test_without_a_gpu_the_pod_waits_and_says_for_what(namespace: Namespace, gpus: int) -> None:
+@pytest.mark.parametrize(
+    ("selector", "sentence"),
+    [
+        ({}, "didn't match Pod's node affinity/selector"),
+        ({"nvidia.com/gpu.present": None}, "Insufficient nvidia.com/gpu"),
+    ],
+)
+def test_without_a_gpu_the_pod_waits_and_says_for_what(
+    namespace: Namespace, gpus: int, selector: Values, sentence: str
+) -> None:
     if gpus:
         pytest.skip("the cluster has GPUs")
-    namespace.install(FAKES, ON_GPUS, wait=False)
+    namespace.install(FAKES, ON_GPUS, {"asr": {"gpu": {"nodeSelector": selector}}}, wait=False)
 
-    event = until("the pod waits", lambda: "FailedScheduling" in namespace.events() and namespace.events(), seconds=60)
+    until("the pod waits", lambda: sentence in namespace.events(), seconds=60)
 
-    assert "Insufficient nvidia.com/gpu" in event or "didn't match Pod's node affinity/selector" in event
     assert namespace.ready_pods("asr") == []
     namespace.rolled_out("tts", "gateway")
     namespace.uninstall()

@@ -40,5 +40,5 @@ spec:
         - {name: KEYS, value: {{ .root.Values.auth.existingSecret | quote }}}
       resources:
         requests: {cpu: 50m, memory: 64Mi}
-        limits: {memory: 256Mi}
+        limits: {cpu: 500m, memory: 256Mi}
 {{- end }}

@@ -44,7 +44,10 @@ class AsrSettings(ServiceSettings):
     workers: int | None = Field(default=None, ge=1, description="batches in the engine at once: one a core, or one GPU")
     batch_size: int | None = Field(default=None, ge=1, description="windows in a batch at most")
     windows_per_request: int | None = Field(
-        default=None, ge=1, description="windows of one request in the engine at once; below `workers`, others get in"
+        default=None,
+        ge=1,
+        description="windows of one request in the engine at once: below `workers`, others get in; up to `batch_size`,"
+        " one batch at most is computed for who has left",
     )
     shortest_window_seconds: float = Field(
         default=10,
@@ -76,5 +79,5 @@ class AsrSettings(ServiceSettings):
         cores, on_cpu = available_cpus(requested=self.cpu_request), self.device == "cpu"
         workers = self.workers or (cores if on_cpu else 1)
         batch_size = self.batch_size or (_BATCH_ON_A_CPU if on_cpu else _BATCH_ON_A_GPU)
-        fair_share = workers - 1 if workers > 1 else batch_size // 2
+        fair_share = min(workers - 1, batch_size) if workers > 1 else batch_size // 2
         return Layout(workers, max(1, cores // workers), batch_size, self.windows_per_request or max(1, fair_share))
