@@ -38,8 +38,8 @@ def test_what_the_schema_does_not_know_is_refused_by_name(
     ("setting", "sentence"),
     [
         (
-            'asr.autoscaling={"metric":"demand","targetDemand":64}',
-            "asr.autoscaling.targetDemand (64) must be below asr.config.seats (64)",
+            'asr.autoscaling={"metric":"demand","targetDemand":128}',
+            "asr.autoscaling.targetDemand (128) must be below asr.config.seats (128)",
         ),
         ('tts.autoscaling={"type":"keda"}', "tts.autoscaling.keda.serverAddress, the address of Prometheus"),
         (

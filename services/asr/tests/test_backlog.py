@@ -54,6 +54,14 @@ def test_above_the_limit_the_refusal_says_when_there_will_be_room() -> None:
     assert refused.value.retry_after_seconds == pytest.approx(2.5)
 
 
+def test_a_turn_is_what_one_of_those_inside_still_needs() -> None:
+    line = backlog()
+    with line.take(UNKNOWN), line.take(of(40_000)):
+        # 30 and 10 s inside, heard as fast as they are spoken before anything was measured.
+        assert line.turn_seconds() == 20
+    assert line.turn_seconds() == 1
+
+
 def test_whoever_comes_first_is_let_in_whatever_its_length() -> None:
     with backlog(limit_seconds=1).take(of(1 << 30)):
         pass

@@ -110,11 +110,14 @@ def test_a_language_is_named_as_people_name_it(serve, engine, speech, language) 
     assert engine.tasks[0].language == "ru"
 
 
-@pytest.mark.parametrize(("languages", "known"), [(["ru"], "ru"), (["ru", "en"], None), ([], None)])
-def test_one_possible_language_is_the_language(serve, engine, speech, languages, known) -> None:
+@pytest.mark.parametrize(("languages", "known"), [(["ru"], "ru"), (["ru", "English"], None), ([], None)])
+def test_one_possible_language_is_the_language_and_of_several_one_is_chosen(
+    serve, engine, speech, languages, known
+) -> None:
     post(serve(engine), speech, **{"model": "gpt-transcribe", "languages[]": languages})
 
     assert engine.tasks[0].language == known
+    assert engine.tasks[0].among == tuple(name[:2].lower() for name in languages)
 
 
 def test_fields_may_come_before_or_after_the_file_and_unknown_ones_are_ignored(live, speech) -> None:
@@ -137,6 +140,7 @@ def test_fields_may_come_before_or_after_the_file_and_unknown_ones_are_ignored(l
         ({"model": "gpt-9"}, 404, "unknown_model", "model"),
         ({"language": "xx"}, 400, "unsupported_language", "language"),
         ({"languages[]": "xx"}, 400, "unsupported_language", "languages"),
+        ({"languages[]": ["en", "xx"]}, 400, "unsupported_language", "languages"),
         ({"temperature": "2"}, 400, "invalid_request", "temperature"),
         ({"response_format": "pdf"}, 400, "invalid_request", "response_format"),
         ({"timestamp_granularities[]": "letter"}, 400, "invalid_request", "timestamp_granularities"),
@@ -222,6 +226,23 @@ def test_each_channel_is_a_speaker(live, make_wav) -> None:
     assert told["duration"] == 2
     assert answer.headers["x-audio-seconds"] == "4.000"
     assert answer.headers["x-audio-coverage"] == "transcribed=2.000; silent=2.000; failed=0.000"
+
+
+def test_every_form_of_an_answer_tells_the_channels_apart(live, make_wav) -> None:
+    quiet = np.zeros(RATE_HZ, "<i2")
+    left, right = np.concatenate([quiet, tone(1)]), np.concatenate([tone(1), tone(1)])
+    stereo = make_wav(np.stack([left, right], axis=1))
+
+    def told(form: str) -> httpx.Response:
+        asked = {"timestamp_granularities[]": ["word", "segment"], "response_format": form}
+        return post(live, stereo, multichannel="true", **asked)
+
+    verbose = told("verbose_json").json()
+    assert [segment["channel"] for segment in verbose["segments"]] == [0, 1]
+    assert [word["channel"] for word in verbose["words"]] == [0, 1, 0, 1, 0, 1, 0, 1]
+    assert [word["start"] for word in verbose["words"]] == [0, 0, 0.5, 0.5, 1, 1, 1.5, 1.5]
+    assert "<v B>one two three four\n" in told("vtt").text
+    assert "\nB: one two three four\n" in told("srt").text
 
 
 def test_speakers_are_streamed_in_step(serve, engine, make_wav) -> None:

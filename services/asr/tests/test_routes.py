@@ -11,6 +11,8 @@ import httpx
 import numpy as np
 import pytest
 
+from speech_asr.engines.fake import FakeEngine
+from speech_asr.segments import Recognized, Segment
 from speech_core.testing.waiting import wait_until
 
 RATE_HZ = 16_000
@@ -235,6 +237,46 @@ def test_a_recognition_that_takes_too_long_is_ended(serve, engine) -> None:
         first.result()
 
     assert (late.status_code, late.json()["error"]["code"]) == (504, "deadline_exceeded")
+
+
+def test_without_a_seat_the_refusal_says_when_one_should_be_free(serve, engine) -> None:
+    live = serve(engine, seats=1)
+    gate = engine.hold(0)
+    with ThreadPoolExecutor(1) as caller:
+        waiting = caller.submit(post, live, wav(tone(20)))
+        assert engine.entered.wait(10)
+        refused = post(live, wav(tone(1)))
+        gate.set()
+
+        assert waiting.result().status_code == 200
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "queue_full")
+    assert refused.headers["retry-after"] == "20"
+
+
+class Dots(FakeEngine):
+    """Hears what nobody said, as Whisper does in music."""
+
+    def decode(self, batch):
+        return [Recognized("km", (Segment(0, 1, "..."), Segment(1, 2, " ♪ "))) for _ in batch]
+
+
+def test_what_nobody_said_is_no_text_and_silent(serve) -> None:
+    told = post(serve(Dots()), wav(tone(2))).json()
+
+    assert (told["text"], told["segments"]) == ("", [])
+    assert told["coverage"] == {
+        "audio_seconds": 2,
+        "transcribed_seconds": 0,
+        "silent_seconds": 2,
+        "failed_seconds": 0,
+    }
+
+
+@pytest.mark.parametrize(("form", "seconds"), [("mulaw", 1), ("alaw", 1), ("u8", 0.5)])
+def test_telephone_samples_are_read_at_the_rate_of_a_telephone(live, form: str, seconds: float) -> None:
+    told = httpx.post(f"{live.url}/api/stt/bytes?fmt={form}", content=bytes(8_000)).json()
+
+    assert told["duration_seconds"] == seconds
 
 
 def test_audio_that_would_wait_too_long_is_refused_before_its_body_is_read(serve, engine) -> None:

@@ -9,6 +9,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
+from speech_asr.engines import EngineStuck
 from speech_asr.scheduler import Scheduler, Share
 from speech_asr.segments import Recognized
 
@@ -127,6 +128,26 @@ def test_a_fallback_goes_back_into_the_line_under_its_own_key() -> None:
         assert await answered(scheduler, tickets) == ["a again", "b", "c"]
 
     assert run(scenario, batch_size=2).names == [["a", "b"], ["a again"], ["c"]]
+
+
+def test_a_batch_that_hangs_is_not_tried_again() -> None:
+    batches = 0
+
+    async def scenario() -> None:
+        async def hang(batch: Sequence[Step]) -> Sequence[Recognized | Step]:
+            nonlocal batches
+            batches += 1
+            await anyio.sleep(120)
+            raise EngineStuck
+
+        async with Scheduler(hang, workers=1, batch_size=4, windows_per_request=1).running() as scheduler:
+            tickets = [submit(scheduler, Step(name)) for name in "abcd"]
+            for ticket in tickets:
+                with pytest.raises(EngineStuck):
+                    await scheduler.result(ticket)
+
+    trio.run(scenario, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert batches == 1
 
 
 def test_a_poisoned_window_fails_alone() -> None:

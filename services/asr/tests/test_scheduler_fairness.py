@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import anyio
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,9 @@ from .virtual_engine import Step, VirtualEngine, answered, run, submit
 
 HOUR_SECONDS = 3600
 CLIP_SECONDS = 5
+WINDOW_SECONDS = 30
+# As the pipeline has it.
+BEHIND_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,12 @@ def test_a_clip_waits_for_one_batch_at_most_however_many_hours_are_heard(
 
     async def listen(scheduler: Scheduler, hour: Hour) -> None:
         """As the pipeline does: no more windows in the line than its share, and one."""
-        share, ahead = Share(), []
+        share, ahead, started_seconds = Share(), [], anyio.current_time()
         for number in range(hour.windows):
             left_seconds = HOUR_SECONDS * (1 - number / hour.windows)
+            due_seconds = started_seconds + BEHIND_SECONDS + (number + 1) * WINDOW_SECONDS
             step = Step(f"hour {number}", hour.seconds, hour.key)
-            ahead.append(submit(scheduler, step, share, remaining_seconds=left_seconds))
+            ahead.append(submit(scheduler, step, share, remaining_seconds=left_seconds, due_seconds=due_seconds))
             if len(ahead) > windows_per_request:
                 await answered(scheduler, [ahead.pop(0)])
         await answered(scheduler, ahead)
@@ -91,3 +96,39 @@ def test_a_file_has_its_turn_however_many_clips_come(remaining_seconds: int, cli
     # It is placed a second later for each minute of it: those who have come by then are heard first, each in a second.
     before_it = clips_a_second * (5 + remaining_seconds / 60)
     assert taken_seconds <= max(before_it / workers, remaining_seconds / 60) + 3
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("hours", "callers"), [(0.5, 128), (1, 60), (4, 16)])
+def test_a_whole_file_is_heard_as_fast_as_it_plays_however_many_clips_are_asked_for(hours: float, callers: int) -> None:
+    """On two workers, in batches of four, with callers who ask for the next clip at once."""
+    windows, late_seconds = int(hours * HOUR_SECONDS / WINDOW_SECONDS), list[float]()
+
+    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
+        async def ask() -> None:
+            while True:
+                await answered(scheduler, [submit(scheduler, Step("clip", 3.25), remaining_seconds=CLIP_SECONDS)])
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(callers):
+                tasks.start_soon(ask)
+            await anyio.sleep(10)
+            share, started_seconds = Share(), anyio.current_time()
+            for number in range(windows):
+                played_seconds = started_seconds + (number + 1) * WINDOW_SECONDS
+                ticket = submit(
+                    scheduler,
+                    Step("window", 3.5, key="long"),
+                    share,
+                    remaining_seconds=(windows - number) * WINDOW_SECONDS,
+                    due_seconds=played_seconds + BEHIND_SECONDS,
+                )
+                await answered(scheduler, [ticket])
+                late_seconds.append(anyio.current_time() - played_seconds)
+            tasks.cancel_scope.cancel()
+
+    run(scenario, workers=2, batch_size=4, windows_per_request=1)
+
+    # Behind by a minute and by the round of those who were there before; a second try would be at 120 s.
+    assert len(late_seconds) == windows
+    assert max(late_seconds) <= BEHIND_SECONDS + callers / 8 * 3.25 + 2 * 3.5

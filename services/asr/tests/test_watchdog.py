@@ -2,7 +2,8 @@ import anyio
 import httpx
 import pytest
 
-from speech_asr.watchdog import EngineStuck, Watchdog
+from speech_asr.engines import EngineStuck
+from speech_asr.watchdog import Watchdog
 from speech_core.service.management import alive
 from speech_core.testing.live import LiveServer
 from speech_core.testing.waiting import wait_until

@@ -121,13 +121,13 @@ def test_a_cut_falls_into_a_pause_where_there_is_one(lengths, sizes) -> None:
             assert any(start <= end <= stop for start, stop in silences(seen))
 
 
-@given(stretches, chunk_sizes, st.lists(st.booleans(), min_size=1))
+@given(stretches, chunk_sizes, st.lists(st.sampled_from(["transcribed", "silent", "failed"]), min_size=1))
 @settings(max_examples=30, deadline=None)
-def test_the_coverage_of_all_windows_adds_up(lengths, sizes, failures) -> None:
+def test_the_coverage_of_all_windows_adds_up(lengths, sizes, fates) -> None:
     samples, whole = sound(lengths), Coverage()
 
     for index, window in enumerate(cut(samples, sizes)):
-        whole.add(Coverage.of(window, failed=failures[index % len(failures)]))
+        whole.add(Coverage.of(window, fates[index % len(fates)]))
 
     assert whole.audio_samples == len(samples)
     assert min(whole.transcribed_samples, whole.silent_samples, whole.failed_samples) >= 0

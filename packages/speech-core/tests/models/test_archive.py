@@ -74,12 +74,12 @@ def test_links_and_strangers_in_a_models_folder_are_not_exported(filled: Store, 
     assert not (empty.find("joe") / "weights.bin").is_symlink()
 
 
-@pytest.mark.parametrize("name", ["bob", "/"])
+@pytest.mark.parametrize("name", ["bob", "/nowhere"])
 def test_an_export_of_what_is_no_model_leaves_the_archive_as_it_was(filled: Store, tmp_path: Path, name: str) -> None:
     archive = tmp_path / "models.tar"
     archive.write_bytes(b"the last one")
 
-    with pytest.raises(ModelError, match=r"no model '.*' in the catalogue"):
+    with pytest.raises(ModelError, match=f"{name}"):
         filled.export_to(archive, ["joe", name])
 
     assert archive.read_bytes() == b"the last one"

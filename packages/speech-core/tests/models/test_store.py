@@ -244,9 +244,22 @@ def test_a_folder_with_the_name_of_a_model_is_not_taken_for_it(tmp_path: Path, r
         Store(root, models=model(file("weights.bin", WEIGHTS, NOBODY))).find("joe")
 
 
-@pytest.mark.parametrize("name", ["jo", "", "/nowhere/joe", "../joe", "a\nb", "a\0b", "a" * 300])
+@pytest.mark.parametrize("name", ["jo", "", "a\nb", "a\0b", "a" * 300])
 def test_an_unknown_model_is_one_line_with_the_known_ones(root: Path, name: str) -> None:
     models = model(file("a", VOICE, NOBODY)) | model(file("a", VOICE, NOBODY), name="ann")
 
     assert fails(Store(root, models=models), name) == f"no model {name!r} in the catalogue; known: ann, joe"
     assert not root.exists()
+
+
+@pytest.mark.parametrize("name", ["/nowhere/joe", "../joe", "/nowhere/a\nb"])
+def test_a_path_to_nowhere_is_called_one(root: Path, name: str) -> None:
+    assert fails(Store(root, models={}), name) == f"there is no folder {name!r}"
+
+
+def test_an_address_is_sent_to_the_catalogue(root: Path) -> None:
+    told = fails(Store(root, models={}), "https://hub.example/joe/model.bin")
+
+    assert told.startswith(
+        "'https://hub.example/joe/model.bin' is an address: a catalogue gives it a name and a sha256"
+    )

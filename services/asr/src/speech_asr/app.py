@@ -38,6 +38,7 @@ def create_app(settings: AsrSettings | None = None, *, engine: Engine | None = N
         workers=layout.workers,
     )
     shell.admit = backlog.take
+    shell.seats.free_in_seconds = backlog.turn_seconds
 
     @asynccontextmanager
     async def resources(shell: Shell) -> AsyncGenerator[Mapping[str, Any]]:

@@ -71,7 +71,7 @@ class Backlog:
         if self._leases and excess_seconds > 0:
             raise Overloaded(
                 f"{self.queued_seconds:.0f} s of audio wait to be recognized; try again",
-                retry_after_seconds=min(_LONGEST_WAIT_SECONDS, max(1.0, excess_seconds / self.throughput)),
+                retry_after_seconds=self._until_room(excess_seconds),
             )
         lease = Lease(self, seconds)
         self._leases.add(lease)
@@ -84,6 +84,13 @@ class Backlog:
 
     def count(self) -> None:
         self.queued_seconds = sum(lease.remaining_seconds for lease in self._leases)
+
+    def turn_seconds(self) -> float:
+        """After how long one of those inside should be done, and its seat free."""
+        return self._until_room(self.queued_seconds / max(1, len(self._leases)))
+
+    def _until_room(self, audio_seconds: float) -> float:
+        return min(_LONGEST_WAIT_SECONDS, max(1.0, audio_seconds / self.throughput))
 
     def recognized(self, ticket: Ticket) -> None:
         """Learn the throughput from a window that is done."""

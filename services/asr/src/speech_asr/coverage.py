@@ -6,6 +6,8 @@ from typing import Literal
 from speech_asr.vad import SAMPLE_RATE_HZ, Window
 from speech_core.contracts import transcription as wire
 
+Fate = Literal["transcribed", "silent", "failed"]
+
 
 @dataclass(slots=True)
 class Coverage:
@@ -16,10 +18,14 @@ class Coverage:
     failed_samples: int = 0
 
     @classmethod
-    def of(cls, window: Window, *, failed: bool) -> "Coverage":
-        """A window's speech was transcribed (or failed), the rest of it was silent."""
+    def of(cls, window: Window, fate: Fate) -> "Coverage":
+        """What was taken for speech in a window had that fate, the rest of it was silent."""
         speech, silent = window.speech_samples, len(window.samples) - window.speech_samples
-        return cls(0, silent, speech) if failed else cls(speech, silent, 0)
+        return {
+            "transcribed": cls(speech, silent, 0),
+            "silent": cls(0, silent + speech, 0),
+            "failed": cls(0, silent, speech),
+        }[fate]
 
     def add(self, other: "Coverage") -> None:
         self.transcribed_samples += other.transcribed_samples
@@ -34,7 +40,7 @@ class Coverage:
     def audio_seconds(self) -> float:
         return self.audio_samples / SAMPLE_RATE_HZ
 
-    def seconds(self) -> dict[Literal["transcribed", "silent", "failed"], float]:
+    def seconds(self) -> dict[Fate, float]:
         """The parts, by the names that metrics give them."""
         return {
             "transcribed": self.transcribed_samples / SAMPLE_RATE_HZ,

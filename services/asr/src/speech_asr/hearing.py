@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import anyio
 
 from speech_asr.backlog import Lease
-from speech_asr.coverage import Coverage
+from speech_asr.coverage import Coverage, Fate
 from speech_asr.engines import Task
 from speech_asr.scheduler import Share
 from speech_asr.segments import Recognized, Segment
@@ -67,10 +67,21 @@ class Request:
     started_seconds: float = field(default_factory=anyio.current_time)
     observation: Observation = field(default_factory=current)
 
+    def playing_seconds(self, window: Window, *, times: float = 1) -> float:
+        """The time when *window* would have been played, so many *times* over, all channels one after the other."""
+        return self.started_seconds + times * window.end_seconds * self.channels
 
-def failed(outcome: Recognized | None) -> bool:
-    """Whether the words of a window cannot be trusted: the engine broke, or ran into its bound."""
-    return outcome is None or outcome.cut
+
+def fate(outcome: Recognized | None) -> Fate:
+    """What became of a window's speech: its words cannot be trusted where the engine broke, or ran into its bound."""
+    if outcome is None or outcome.cut:
+        return "failed"
+    return "transcribed" if _said(outcome) else "silent"
+
+
+def _said(outcome: Recognized) -> list[Segment]:
+    """Of music and noise, Whisper writes dots and notes: nobody said them."""
+    return [part for part in outcome.segments if any(character.isalnum() for character in part.text)]
 
 
 class Hearing:
@@ -102,7 +113,7 @@ class Hearing:
 
     def take(self, window: Window, outcome: Recognized | None) -> Generator[Heard | Progress]:
         """Count the window and tell what was said in it; *outcome* None when the engine failed on it."""
-        self.coverage.add(Coverage.of(window, failed=failed(outcome)))
+        self.coverage.add(Coverage.of(window, fate(outcome)))
         self.request.lease.done(window.seconds)
         self.processed_seconds = window.end_seconds
         segments = self._segments(window, outcome)
@@ -116,7 +127,7 @@ class Hearing:
         if outcome is None:
             return []
         self.task = replace(self.task, language=self.task.language or outcome.language)
-        shifted = [part.shifted(window.start_seconds, end_seconds=window.end_seconds) for part in outcome.segments]
+        shifted = [part.shifted(window.start_seconds, end_seconds=window.end_seconds) for part in _said(outcome)]
         return [replace(part, channel=self.channel) for part in shifted]
 
 

@@ -64,11 +64,6 @@ def read_form(fields: dict[str, list[str]]) -> TranscriptionForm:
     return form
 
 
-def language_of(form: TranscriptionForm) -> str | None:
-    """What is told of the language: one of several possible ones has to be detected."""
-    return form.language or (form.languages[0] if len(form.languages) == 1 else None)
-
-
 def answer(whole: Whole, form: TranscriptionForm, *, task: Literal["transcribe", "translate"]) -> tuple[str, str]:
     """Content type and body."""
     match form.response_format:
@@ -108,10 +103,13 @@ def _verbose(whole: Whole, form: TranscriptionForm, task: str) -> dict[str, Any]
     if "segment" in form.timestamp_granularities:
         body["segments"] = [_segment(index, segment) for index, segment in enumerate(whole.segments)]
     if "word" in form.timestamp_granularities:
+        spoken = [(word, segment) for segment in whole.segments for word in segment.words or ()]
+        if form.multichannel:
+            spoken.sort(key=lambda each: each[0].start_seconds)
         body["words"] = [
             {"word": word.text, "start": round(word.start_seconds, 3), "end": round(word.end_seconds, 3)}
-            for segment in whole.segments
-            for word in segment.words or ()
+            | _channel(segment)
+            for word, segment in spoken
         ]
     return body | {"usage": _duration(whole)}
 
@@ -130,7 +128,12 @@ def _segment(index: int, segment: Segment) -> dict[str, Any]:
         "avg_logprob": decoded.avg_logprob if decoded else 0.0,
         "compression_ratio": decoded.compression_ratio if decoded else 0.0,
         "no_speech_prob": decoded.no_speech_prob if decoded else 0.0,
-    }
+    } | _channel(segment)
+
+
+def _channel(segment: Segment) -> dict[str, int]:
+    """Ours: which of the channels it was heard in, where they are told apart."""
+    return {} if segment.channel is None else {"channel": segment.channel}
 
 
 def _diarized(whole: Whole, task: str) -> dict[str, Any]:
@@ -150,13 +153,8 @@ def _spoken(index: int, segment: Segment) -> dict[str, Any]:
         "start": round(segment.start_seconds, 3),
         "end": round(segment.end_seconds, 3),
         "text": segment.text,
-        "speaker": _speaker(segment.channel or 0),
+        "speaker": segment.speaker,
     }
-
-
-def _speaker(channel: int) -> str:
-    """A, B, C ... by channel, as OpenAI names speakers that it does not know."""
-    return chr(ord("A") + channel) if channel < 26 else f"channel {channel}"
 
 
 async def stream(events: AsyncGenerator[Event], form: TranscriptionForm) -> AsyncGenerator[tuple[str, str]]:

@@ -3,7 +3,8 @@ Who gets the engine, and when: windows of all requests in one line, in batches, 
 
 A worker that is free takes a batch at once; while all are busy, the line fills, and up to *batch_size* windows of one
 key leave it together. A request has at most *windows_per_request* windows in the engine, so an hour-long file cannot
-starve a clip. What was cancelled while it waited is dropped; the engine itself cannot be stopped.
+starve a clip; one that falls behind its own playing is no longer placed after the clips, so they cannot starve it. What
+was cancelled while it waited is dropped; the engine itself cannot be stopped.
 """
 
 import math
@@ -14,14 +15,16 @@ from itertools import count
 
 import anyio
 
-from speech_asr.engines import Attempt
+from speech_asr.engines import Attempt, EngineStuck
 from speech_asr.segments import Recognized
 from speech_core.service.observation import Observation, current
 from speech_core.service.tracing import NO_SPAN, Span
 
-# A request is placed as if it had come this much later for each second of its audio that is still to be heard: an
-# hour gives way to the clips of one minute, and then has its turn.
+# A window is placed as if it had come this much later for each second of its request that is still to be heard: of an
+# hour, it gives way to the clips of one minute.
 _LATER_PER_AUDIO_SECOND = 1 / 60
+# One that is overdue is placed before those who came up to a minute ago: with many such files, clips wait no longer.
+_EARLIER_SECONDS = 60.0
 
 Decode = Callable[[Sequence[Attempt]], Awaitable[Sequence[Recognized | Attempt]]]
 
@@ -144,10 +147,23 @@ class Scheduler:
         """Whether it stands in the line."""
         return ticket in self._line
 
-    def submit(self, attempt: Attempt, share: Share, *, audio_seconds: float, remaining_seconds: float) -> Ticket:
-        """Put a window of *audio_seconds* into the line; *remaining_seconds* of its request are still to be heard."""
+    def submit(
+        self,
+        attempt: Attempt,
+        share: Share,
+        *,
+        audio_seconds: float,
+        remaining_seconds: float,
+        due_seconds: float = math.inf,
+    ) -> Ticket:
+        """
+        Put a window of *audio_seconds* into the line; *remaining_seconds* of its request are still to be heard.
+
+        It gives way to shorter requests, but to none that comes after the time *due_seconds*.
+        """
         now_seconds = anyio.current_time()
-        rank = now_seconds + remaining_seconds * _LATER_PER_AUDIO_SECOND, next(self._numbers)
+        place_seconds = min(now_seconds + remaining_seconds * _LATER_PER_AUDIO_SECOND, due_seconds)
+        rank = max(place_seconds, now_seconds - _EARLIER_SECONDS), next(self._numbers)
         observation = current()
         span = observation.span.child("window", {"speech.audio_seconds": audio_seconds})
         ticket = Ticket(attempt, share, audio_seconds, now_seconds, rank, observation, span)
@@ -224,8 +240,10 @@ class Scheduler:
 
     def _deliver(self, batch: list[Ticket], outcome: Sequence[Recognized | Attempt] | Exception) -> None:
         if isinstance(outcome, Exception):
+            # An engine that hangs would hang with each of them.
+            is_final = len(batch) == 1 or isinstance(outcome, EngineStuck)
             for ticket in batch:
-                self._fail(ticket, outcome, was_alone=len(batch) == 1)
+                self._fail(ticket, outcome, is_final=is_final)
             return
         for ticket, came in zip(batch, outcome, strict=True):
             if isinstance(came, Recognized):
@@ -236,9 +254,9 @@ class Scheduler:
                 ticket.attempt, ticket.joined_seconds = came, anyio.current_time()
                 self._enqueue(ticket)
 
-    def _fail(self, ticket: Ticket, error: Exception, *, was_alone: bool) -> None:
+    def _fail(self, ticket: Ticket, error: Exception, *, is_final: bool) -> None:
         """A window that failed alone is at fault; of a batch, each is tried alone."""
-        if was_alone:
+        if is_final:
             ticket.error = error
             ticket.done.set()
         elif not ticket.dropped:

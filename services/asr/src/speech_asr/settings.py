@@ -31,7 +31,7 @@ class AsrSettings(ServiceSettings):
 
     port: int = 8081
     management_port: int = 9081
-    seats: int = Field(default=64, ge=1, description="requests inside, waiting ones included; one more is refused")
+    seats: int = Field(default=128, ge=1, description="requests inside, waiting ones included; one more is refused")
     engine: str = Field(default="faster-whisper", description="an installed engine, by name")
     model: str = Field(default="whisper-base", description="catalogue name or folder of the engine's model")
     model_aliases: tuple[str, ...] = Field(
@@ -63,7 +63,7 @@ class AsrSettings(ServiceSettings):
     max_audio_bytes: int = Field(default=_GIB, ge=1)
     max_audio_seconds: float = Field(default=4 * 3600, gt=0)
     queue_audio_seconds: float = Field(
-        default=4 * 3600, gt=0, description="audio that waits or is recognized; above it, what comes is refused"
+        default=12 * 3600, gt=0, description="audio that waits or is recognized; above it, what comes is refused"
     )
     spool_bytes: int = Field(default=4 * _GIB, ge=1, description="all uploads on disk together")
     deadline_seconds: float = Field(default=120, gt=0, description="to which twice the audio's length is added")

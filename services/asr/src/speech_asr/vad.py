@@ -22,6 +22,8 @@ _EARLIEST_CUT_SAMPLES = 10 * SAMPLE_RATE_HZ
 # A pause that one can hear between two words; below it, a cut could fall into a stop consonant.
 _PAUSE_MILLISECONDS = 160
 _PAD_MILLISECONDS = 100
+# All speech of a window, padding included: in music the detector finds a blip, and Whisper takes half a minute over it.
+_LEAST_SPEECH_SAMPLES = 3 * SAMPLE_RATE_HZ // 10
 # Without any pause, the quietest tenth of a second near the end is the least harm.
 _QUIET_SAMPLES = SAMPLE_RATE_HZ // 10
 _QUIET_SEARCH_SAMPLES = 5 * SAMPLE_RATE_HZ
@@ -64,12 +66,13 @@ def detector_for(engine: str) -> Detector:
 
 
 def silero_spans(samples: Samples) -> Spans:
-    """Spans of speech by the Silero model that comes with faster-whisper."""
+    """Spans of speech by the Silero model that comes with faster-whisper; none where they are no word together."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     options = VadOptions(min_silence_duration_ms=_PAUSE_MILLISECONDS, speech_pad_ms=_PAD_MILLISECONDS)
     found = cast("list[dict[str, int]]", get_speech_timestamps(samples, options, sampling_rate=SAMPLE_RATE_HZ))
-    return tuple((span["start"], min(span["end"], len(samples))) for span in found)
+    spans = tuple((span["start"], min(span["end"], len(samples))) for span in found)
+    return spans if sum(end - start for start, end in spans) >= _LEAST_SPEECH_SAMPLES else ()
 
 
 def loud_spans(samples: Samples) -> Spans:

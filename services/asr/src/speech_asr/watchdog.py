@@ -6,12 +6,8 @@ from collections.abc import Sequence
 import anyio
 from anyio import CancelScope, CapacityLimiter, to_thread
 
-from speech_asr.engines import Attempt, Engine
+from speech_asr.engines import Attempt, Engine, EngineStuck
 from speech_asr.segments import Recognized
-
-
-class EngineStuck(Exception):
-    """A call that did not come back in time; its thread cannot be stopped."""
 
 
 class Watchdog:

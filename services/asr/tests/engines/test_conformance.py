@@ -123,6 +123,12 @@ def test_speech_is_understood_and_its_language_found(whisper: Any, plain: Callab
     assert {"en", "ru", "de"} <= whisper.languages
 
 
+def test_a_language_is_chosen_among_those_that_it_can_be(whisper: Any, speech: Samples) -> None:
+    told = recognize(whisper, speech, Task(among=("ru", "fr")))
+
+    assert told.language in ("ru", "fr")
+
+
 def test_words_make_up_the_text_and_lie_in_order_within_their_segment(
     engine: Any, plain: Callable[[Any], Recognized]
 ) -> None:

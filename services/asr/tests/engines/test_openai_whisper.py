@@ -15,7 +15,7 @@ from ctranslate2.models import Whisper  # noqa: E402
 
 from speech_asr.engines import Task  # noqa: E402
 from speech_asr.engines.ct2_weights import read_weights  # noqa: E402
-from speech_asr.engines.openai_whisper import OpenAiWhisperEngine  # noqa: E402
+from speech_asr.engines.openai_whisper import OpenAiWhisperEngine, is_cut  # noqa: E402
 from speech_asr.segments import joined  # noqa: E402
 from speech_asr.settings import AsrSettings  # noqa: E402
 from speech_asr.vad import HEARD  # noqa: E402
@@ -123,3 +123,10 @@ def test_alignment_heads_that_make_no_sense_are_refused(folder: Path, tmp_path: 
 
     with pytest.raises(ModelError, match="alignment_heads"):
         OpenAiWhisperEngine(AsrSettings(engine="openai-whisper", model=str(tmp_path)))
+
+
+@pytest.mark.parametrize(("sizes", "expected"), [([224], True), ([100, 124], True), ([100, 99], False), ([], False)])
+def test_an_answer_as_long_as_the_bound_was_cut(sizes: list[int], expected: bool) -> None:
+    parts = [{"seek": 0, "tokens": [1] * size} for size in sizes] + [{"seek": 3_000, "tokens": [1] * 100}]
+
+    assert is_cut(parts, 224) is expected

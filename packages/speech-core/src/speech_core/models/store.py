@@ -139,9 +139,13 @@ class Store:
         return self.root / name if (self.root / name / _MARKER).is_file() else None
 
     def _known(self, name: str) -> Model:
-        if name not in self._models:
-            raise ModelError(f"no model {name!r} in the catalogue; known: {', '.join(sorted(self._models))}")
-        return self._models[name]
+        if name in self._models:
+            return self._models[name]
+        if "://" in name:
+            raise ModelError(f"{name!r} is an address: a catalogue gives it a name and a sha256 (`fetch --catalog`)")
+        if os.sep in name:
+            raise ModelError(f"there is no folder {name!r}")
+        raise ModelError(f"no model {name!r} in the catalogue; known: {', '.join(sorted(self._models))}")
 
     def _place(self, model: Model, progress: Progress) -> None:
         free_bytes, needed_bytes = self._free_bytes(self.root), _ROOM_FACTOR * model.size_bytes

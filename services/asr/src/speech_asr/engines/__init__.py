@@ -13,8 +13,9 @@ class Task:
     """
     What is asked of a window.
 
-    *language* None is detected; *translate* is into English; *prompt* is text that might have come before;
-    *temperature* 0 rises by itself when the decoder fails, as in the reference.
+    *language* None is detected, where *among* is not empty as the likeliest of these; *translate* is into English;
+    *prompt* is text that might have come before; *temperature* 0 rises by itself when the decoder fails, as in the
+    reference.
     """
 
     language: str | None = None
@@ -22,6 +23,11 @@ class Task:
     translate: bool = False
     prompt: str | None = None
     temperature: float = 0.0
+    among: tuple[str, ...] = ()
+
+
+class EngineStuck(Exception):
+    """A call that did not come back in time; its thread cannot be stopped."""
 
 
 class Attempt(Protocol):

@@ -97,10 +97,10 @@ class FasterWhisperEngine:
     def _with_languages(self, batch: Sequence[WhisperAttempt], encoded: StorageView) -> Sequence[WhisperAttempt]:
         if all(attempt.task.language for attempt in batch):
             return batch
-        likeliest = [row[0][0].strip("<|>") for row in self._model.detect_language(encoded)]
+        detected = zip(batch, self._model.detect_language(encoded), strict=True)
         return [
-            replace(attempt, task=replace(attempt.task, language=attempt.task.language or language))
-            for attempt, language in zip(batch, likeliest, strict=True)
+            replace(one, task=replace(one.task, language=one.task.language or _likeliest(row, one.task)))
+            for one, row in detected
         ]
 
     def _tokenizer_of(self, task: Task) -> Tokenizer:
@@ -211,6 +211,12 @@ class _Bound:
     def tokens(self) -> int:
         """As many tokens as an answer has when it is cut."""
         return min(self.max_length // 2, self.max_length - self.prompt_tokens)
+
+
+def _likeliest(row: Sequence[tuple[str, float]], task: Task) -> str:
+    """Of languages as CTranslate2 tells them, by probability."""
+    codes = [token.strip("<|>") for token, _ in row]
+    return next((code for code in codes if code in task.among), codes[0])
 
 
 def _frames(start_sample: int, end_sample: int) -> tuple[int, int]:

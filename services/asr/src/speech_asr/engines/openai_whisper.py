@@ -9,6 +9,7 @@ import base64
 import gzip
 import json
 import pickle
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +91,7 @@ class OpenAiWhisperEngine:
 
     def _recognized(self, window: WholeWindow) -> Recognized:
         task = window.task
+        language = task.language or self._likeliest(window)
         told = whisper.transcribe(
             self._model,
             window.samples,
@@ -98,7 +100,7 @@ class OpenAiWhisperEngine:
             initial_prompt=task.prompt,
             word_timestamps=task.words,
             task="translate" if task.translate else "transcribe",
-            language=task.language if self._model.is_multilingual else "en",
+            language=language if self._model.is_multilingual else "en",
             beam_size=self._beam_size,
             best_of=_BEST_OF,
             clip_timestamps=[0.0, window.until_seconds],
@@ -106,7 +108,23 @@ class OpenAiWhisperEngine:
         )
         # The package leaves a segment without length in its answer, and takes its text.
         spoken = tuple(_segment(part) for part in told["segments"] if part["text"].strip())
-        return Recognized(told["language"], spoken)
+        return Recognized(told["language"], spoken, is_cut(told["segments"], self._model.dims.n_text_ctx // 2))
+
+    def _likeliest(self, window: WholeWindow) -> str | None:
+        """Of the languages that it can be; None where it can be any, which the package detects by itself."""
+        if not window.task.among:
+            return None
+        mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(window.samples), self._model.dims.n_mels)
+        _, probabilities = self._model.detect_language(mel.to(self._model.device))
+        return max(window.task.among, key=lambda code: probabilities[code])
+
+
+def is_cut(parts: Sequence[dict[str, Any]], most_tokens: int) -> bool:
+    """Whether one of the answers that *parts* are made of ran into the package's bound, as in a loop."""
+    counted = Counter[int]()
+    for part in parts:
+        counted[part["seek"]] += len(part["tokens"])
+    return any(count >= most_tokens for count in counted.values())
 
 
 def _segment(part: dict[str, Any]) -> Segment:

@@ -8,7 +8,7 @@ from speech_asr.engines import Task
 from speech_asr.form import Form
 from speech_asr.hearing import Recording, last
 from speech_asr.languages import code_of
-from speech_asr.openai import TranscriptionForm, answer, language_of, read_form, stream
+from speech_asr.openai import TranscriptionForm, answer, read_form, stream
 from speech_asr.pipeline import Pipeline
 from speech_asr.render import audio_headers, stream_headers
 from speech_asr.routes.lists import check_model
@@ -78,9 +78,12 @@ async def _recognize(request: Request, task: TaskName) -> Response:
 def _recording(form: TranscriptionForm, task: TaskName, languages: frozenset[str], settings: AsrSettings) -> Recording:
     if form.model is not None:
         check_model(form.model, settings)
+    among = tuple(each for name in form.languages if (each := code_of(name, languages, param="languages")))
+    only = among[0] if len(among) == 1 else None
     return Recording(
         Task(
-            language=code_of(language_of(form), languages, param="language" if form.language else "languages"),
+            language=code_of(form.language, languages, param="language") or only,
+            among=among,
             words="word" in form.timestamp_granularities,
             translate=task == "translate",
             prompt=form.prompt,

@@ -20,13 +20,19 @@ from speech_core.service.streaming import EventStream, begun
 
 router = APIRouter(tags=["transcription"])
 
+_SPEECH_HZ, _TELEPHONE_HZ = 16_000, 8_000
+
 
 def operation(max_audio_bytes: int) -> Operation:
     return Operation("stt", "/api/stt/bytes", max_audio_bytes, "file", "audio_too_large")
 
 
 class TranscriptionQuery(BaseModel):
-    """What is said beside the audio; *sr*, *ch* and *fmt* describe samples without a container."""
+    """
+    What is said beside the audio.
+
+    *sr* (8000 for mulaw and alaw, else 16000), *ch* (1) and *fmt* (s16le) describe samples without a container.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -63,7 +69,8 @@ def _recording(query: TranscriptionQuery, languages: frozenset[str]) -> Recordin
     task = Task(code_of(query.lang, languages, param="lang"), query.words)
     if query.sr is None and query.ch is None and query.fmt is None:
         return Recording(task, multichannel=query.multichannel)
-    raw = RawAudio(query.sr or 16_000, query.ch or 1, cast("SampleFormat", query.fmt or "s16le"))
+    usual_hz = _TELEPHONE_HZ if query.fmt in ("mulaw", "alaw") else _SPEECH_HZ
+    raw = RawAudio(query.sr or usual_hz, query.ch or 1, cast("SampleFormat", query.fmt or "s16le"))
     return Recording(task, raw, query.multichannel)
 
 
