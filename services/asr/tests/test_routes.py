@@ -11,8 +11,6 @@ import httpx
 import numpy as np
 import pytest
 
-from speech_asr.engines.fake import FakeEngine
-from speech_asr.segments import Recognized, Segment
 from speech_core.testing.waiting import wait_until
 
 RATE_HZ = 16_000
@@ -251,25 +249,6 @@ def test_without_a_seat_the_refusal_says_when_one_should_be_free(serve, engine) 
         assert waiting.result().status_code == 200
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "queue_full")
     assert refused.headers["retry-after"] == "20"
-
-
-class Dots(FakeEngine):
-    """Hears what nobody said, as Whisper does in music."""
-
-    def decode(self, batch):
-        return [Recognized("km", (Segment(0, 1, "..."), Segment(1, 2, " ♪ "))) for _ in batch]
-
-
-def test_what_nobody_said_is_no_text_and_silent(serve) -> None:
-    told = post(serve(Dots()), wav(tone(2))).json()
-
-    assert (told["text"], told["segments"]) == ("", [])
-    assert told["coverage"] == {
-        "audio_seconds": 2,
-        "transcribed_seconds": 0,
-        "silent_seconds": 2,
-        "failed_seconds": 0,
-    }
 
 
 @pytest.mark.parametrize(("form", "seconds"), [("mulaw", 1), ("alaw", 1), ("u8", 0.5)])

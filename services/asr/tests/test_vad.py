@@ -3,8 +3,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from speech_asr.vad import HEARD, WINDOW_SAMPLES, Window, loud_spans, windows
+from speech_asr.vad import HEARD, WINDOW_SAMPLES, Window, loud_spans, silero_spans, windows
 from speech_core.audio import Pcm
+from speech_core.codec.decode import DecodeLimits, decode
 
 RATE_HZ = 16_000
 
@@ -33,6 +34,18 @@ def test_a_short_file_is_one_window_untrimmed() -> None:
 
     assert (len(window.samples), window.is_last) == (4 * RATE_HZ, True)
     assert window.speech == ((RATE_HZ, 3 * RATE_HZ),)
+
+
+def test_a_word_from_edge_to_edge_is_speech_and_a_blip_in_a_long_window_is_not(tmp_path, clip) -> None:
+    (tmp_path / "clip").write_bytes(clip)
+    chunks = decode(tmp_path / "clip", HEARD, limits=DecodeLimits(60, 1 << 24))
+    word = (
+        np.concatenate([np.frombuffer(pcm.data, "<i2") for pcm in chunks])[: RATE_HZ // 4].astype(np.float32) / 32_768
+    )
+    blip = np.concatenate([np.zeros(RATE_HZ, np.float32), word[: RATE_HZ // 10], np.zeros(RATE_HZ, np.float32)])
+
+    assert silero_spans(word) == ((0, len(word)),)
+    assert silero_spans(blip) == ()
 
 
 def test_a_file_of_exactly_thirty_seconds_is_one_window() -> None:

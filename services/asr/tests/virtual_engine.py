@@ -1,6 +1,5 @@
 """The scheduler on a virtual clock: the engine's time is slept, and sleeping takes none."""
 
-import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
@@ -62,17 +61,8 @@ def run(scenario: Callable[[Scheduler, VirtualEngine], object], **settings: int)
     return engine
 
 
-def submit(
-    scheduler: Scheduler,
-    step: Step,
-    share: Share | None = None,
-    *,
-    remaining_seconds: float = 10,
-    due_seconds: float = math.inf,
-) -> Ticket:
-    return scheduler.submit(
-        step, share or Share(), audio_seconds=10, remaining_seconds=remaining_seconds, due_seconds=due_seconds
-    )
+def submit(scheduler: Scheduler, step: Step, share: Share | None = None, *, remaining_seconds: float = 10) -> Ticket:
+    return scheduler.submit(step, share or Share(), audio_seconds=10, remaining_seconds=remaining_seconds)
 
 
 async def answered(scheduler: Scheduler, tickets: Sequence[Ticket]) -> list[str]:

@@ -254,7 +254,9 @@ def test_an_unknown_model_is_one_line_with_the_known_ones(root: Path, name: str)
 
 @pytest.mark.parametrize("name", ["/nowhere/joe", "../joe", "/nowhere/a\nb"])
 def test_a_path_to_nowhere_is_called_one(root: Path, name: str) -> None:
-    assert fails(Store(root, models={}), name) == f"there is no folder {name!r}"
+    models = model(file("a", VOICE, NOBODY))
+
+    assert fails(Store(root, models=models), name) == f"no folder, and no model {name!r} in the catalogue; known: joe"
 
 
 def test_an_address_is_sent_to_the_catalogue(root: Path) -> None:

@@ -67,21 +67,18 @@ class Request:
     started_seconds: float = field(default_factory=anyio.current_time)
     observation: Observation = field(default_factory=current)
 
-    def playing_seconds(self, window: Window, *, times: float = 1) -> float:
-        """The time when *window* would have been played, so many *times* over, all channels one after the other."""
-        return self.started_seconds + times * window.end_seconds * self.channels
+
+def spoken(outcome: Recognized) -> Recognized:
+    """Without what nobody said: of music and noise, Whisper writes dots and notes."""
+    said = [part for part in outcome.segments if any(character.isalnum() for character in part.text)]
+    return replace(outcome, segments=said)
 
 
 def fate(outcome: Recognized | None) -> Fate:
     """What became of a window's speech: its words cannot be trusted where the engine broke, or ran into its bound."""
     if outcome is None or outcome.cut:
         return "failed"
-    return "transcribed" if _said(outcome) else "silent"
-
-
-def _said(outcome: Recognized) -> list[Segment]:
-    """Of music and noise, Whisper writes dots and notes: nobody said them."""
-    return [part for part in outcome.segments if any(character.isalnum() for character in part.text)]
+    return "transcribed" if outcome.segments else "silent"
 
 
 class Hearing:
@@ -98,7 +95,7 @@ class Hearing:
 
     @property
     def language(self) -> str | None:
-        """As it was asked for, or as the first window with speech told it."""
+        """As it was asked for, or as the first window with words told it."""
         return self.task.language
 
     def announce(self, header: Header) -> None:
@@ -124,10 +121,10 @@ class Hearing:
         yield Progress(window.end_seconds, self._announced_seconds)
 
     def _segments(self, window: Window, outcome: Recognized | None) -> list[Segment]:
-        if outcome is None:
+        if outcome is None or not outcome.segments:
             return []
         self.task = replace(self.task, language=self.task.language or outcome.language)
-        shifted = [part.shifted(window.start_seconds, end_seconds=window.end_seconds) for part in _said(outcome)]
+        shifted = [part.shifted(window.start_seconds, end_seconds=window.end_seconds) for part in outcome.segments]
         return [replace(part, channel=self.channel) for part in shifted]
 
 

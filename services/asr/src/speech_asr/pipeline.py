@@ -18,7 +18,7 @@ from anyio import CapacityLimiter, to_thread
 from speech_asr.backlog import Lease
 from speech_asr.coverage import Coverage
 from speech_asr.engines import Engine
-from speech_asr.hearing import Event, Hearing, Progress, Recording, Request, fate, whole
+from speech_asr.hearing import Event, Hearing, Progress, Recording, Request, fate, spoken, whole
 from speech_asr.scheduler import Scheduler, Ticket
 from speech_asr.segments import Recognized
 from speech_asr.settings import AsrSettings
@@ -41,8 +41,6 @@ _RICHEST_BYTES_PER_SECOND = 48_000 * 8 * 4
 _MOST_CHANNELS = 8
 # Threads that decode, look for speech and make features: the model has the cores, these fill its pauses.
 _LISTENERS_PER_WORKER = 2
-# How far a file may fall behind its own playing before it gives way to nobody who comes later.
-_BEHIND_SECONDS = 60.0
 
 
 class Pipeline:
@@ -175,7 +173,6 @@ class Pipeline:
             hearing.request.share,
             audio_seconds=window.seconds,
             remaining_seconds=hearing.request.lease.remaining_seconds,
-            due_seconds=hearing.request.playing_seconds(window) + _BEHIND_SECONDS,
         )
 
     async def _outcome(
@@ -185,10 +182,11 @@ class Pipeline:
         if ticket is None:
             return window, Recognized(None, ())
         hearing.request.observation.stage = "queue" if self._scheduler.waits(ticket) else "engine"
-        deadline_seconds = self._deadline_seconds + hearing.request.playing_seconds(window, times=2)
+        audio_seconds = window.end_seconds * hearing.request.channels
+        deadline_seconds = hearing.request.started_seconds + self._deadline_seconds + 2 * audio_seconds
         with anyio.move_on_after(max(0.0, deadline_seconds - anyio.current_time())):
             try:
-                return window, await self._scheduler.result(ticket)
+                return window, spoken(await self._scheduler.result(ticket))
             except Exception:  # whatever breaks in an engine is that window's failure
                 log.exception("window_failed")
                 return window, None

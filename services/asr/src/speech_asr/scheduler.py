@@ -1,17 +1,18 @@
 """
-Who gets the engine, and when: windows of all requests in one line, in batches, shortest request first.
+Who gets the engine, and when: windows of all requests in one line, in batches.
 
 A worker that is free takes a batch at once; while all are busy, the line fills, and up to *batch_size* windows of one
-key leave it together. A request has at most *windows_per_request* windows in the engine, so an hour-long file cannot
-starve a clip; one that falls behind its own playing is no longer placed after the clips, so they cannot starve it. What
-was cancelled while it waited is dropped; the engine itself cannot be stopped.
+key leave it together. Every second batch begins with the window that has waited longest, the others with that of the
+request that has the least left: a clip waits for two batches at most, however many films are heard, and a film has its
+turn, however many clips come. A request has at most *windows_per_request* windows in the engine. What was cancelled
+while it waited is dropped; the engine itself cannot be stopped.
 """
 
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, cycle
 
 import anyio
 
@@ -19,12 +20,6 @@ from speech_asr.engines import Attempt, EngineStuck
 from speech_asr.segments import Recognized
 from speech_core.service.observation import Observation, current
 from speech_core.service.tracing import NO_SPAN, Span
-
-# A window is placed as if it had come this much later for each second of its request that is still to be heard: of an
-# hour, it gives way to the clips of one minute.
-_LATER_PER_AUDIO_SECOND = 1 / 60
-# One that is overdue is placed before those who came up to a minute ago: with many such files, clips wait no longer.
-_EARLIER_SECONDS = 60.0
 
 Decode = Callable[[Sequence[Attempt]], Awaitable[Sequence[Recognized | Attempt]]]
 
@@ -48,7 +43,8 @@ class Ticket:
     share: Share
     audio_seconds: float
     joined_seconds: float
-    rank: tuple[float, int]
+    remaining_seconds: float
+    number: int
     observation: Observation = field(default_factory=Observation)
     span: Span = NO_SPAN
     waiting: Span = NO_SPAN
@@ -78,6 +74,14 @@ class Ticket:
             raise self.error
         assert self.result is not None, "the ticket is not done"
         return self.result
+
+
+def _longest_waiting(ticket: Ticket) -> tuple[float, int]:
+    return 0.0, ticket.number
+
+
+def _least_left(ticket: Ticket) -> tuple[float, int]:
+    return ticket.remaining_seconds, ticket.number
 
 
 def _unwatched(*_: object) -> None:
@@ -127,6 +131,7 @@ class Scheduler:
         self._line: list[Ticket] = []
         self._idle = workers
         self._numbers = count()
+        self._turns = cycle([_longest_waiting, _least_left])
         self._changed = anyio.Event()
 
     @asynccontextmanager
@@ -147,26 +152,12 @@ class Scheduler:
         """Whether it stands in the line."""
         return ticket in self._line
 
-    def submit(
-        self,
-        attempt: Attempt,
-        share: Share,
-        *,
-        audio_seconds: float,
-        remaining_seconds: float,
-        due_seconds: float = math.inf,
-    ) -> Ticket:
-        """
-        Put a window of *audio_seconds* into the line; *remaining_seconds* of its request are still to be heard.
-
-        It gives way to shorter requests, but to none that comes after the time *due_seconds*.
-        """
-        now_seconds = anyio.current_time()
-        place_seconds = min(now_seconds + remaining_seconds * _LATER_PER_AUDIO_SECOND, due_seconds)
-        rank = max(place_seconds, now_seconds - _EARLIER_SECONDS), next(self._numbers)
+    def submit(self, attempt: Attempt, share: Share, *, audio_seconds: float, remaining_seconds: float) -> Ticket:
+        """Put a window of *audio_seconds* into the line; *remaining_seconds* of its request are still to be heard."""
         observation = current()
         span = observation.span.child("window", {"speech.audio_seconds": audio_seconds})
-        ticket = Ticket(attempt, share, audio_seconds, now_seconds, rank, observation, span)
+        now_seconds, number = anyio.current_time(), next(self._numbers)
+        ticket = Ticket(attempt, share, audio_seconds, now_seconds, remaining_seconds, number, observation, span)
         self._enqueue(ticket)
         return ticket
 
@@ -205,11 +196,13 @@ class Scheduler:
             self._idle += 1
 
     def _next_batch(self) -> list[Ticket]:
-        """The first in the line that may go in, and others of its key: spread over the workers that are free."""
+        """The window whose turn it is, and others of its key: spread over the workers that are free."""
         ready = [ticket for ticket in self._line if ticket.share.inside < self.windows_per_request]
+        if not ready:
+            return []
         most = min(self._batch_size, math.ceil(len(ready) / self._idle))
         batch: list[Ticket] = []
-        for ticket in sorted(ready, key=lambda ticket: ticket.rank):
+        for ticket in sorted(ready, key=next(self._turns)):
             if len(batch) == most:
                 break
             if ticket.share.inside < self.windows_per_request and (not batch or ticket.key == batch[0].key):

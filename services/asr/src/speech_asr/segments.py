@@ -46,9 +46,7 @@ class Segment:
     @property
     def speaker(self) -> str | None:
         """A, B, C ... by channel, as OpenAI names speakers that it does not know."""
-        if self.channel is None:
-            return None
-        return chr(ord("A") + self.channel) if self.channel < 26 else f"channel {self.channel}"
+        return None if self.channel is None else chr(ord("A") + self.channel)
 
     def shifted(self, seconds: float, *, end_seconds: float) -> "Segment":
         """The segment of a window that begins at *seconds*; nothing reaches beyond the window's *end_seconds*."""

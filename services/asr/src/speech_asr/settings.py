@@ -63,7 +63,7 @@ class AsrSettings(ServiceSettings):
     max_audio_bytes: int = Field(default=_GIB, ge=1)
     max_audio_seconds: float = Field(default=4 * 3600, gt=0)
     queue_audio_seconds: float = Field(
-        default=12 * 3600, gt=0, description="audio that waits or is recognized; above it, what comes is refused"
+        default=8 * 3600, gt=0, description="audio that waits or is recognized; above it, what comes is refused"
     )
     spool_bytes: int = Field(default=4 * _GIB, ge=1, description="all uploads on disk together")
     deadline_seconds: float = Field(default=120, gt=0, description="to which twice the audio's length is added")

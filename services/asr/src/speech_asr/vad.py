@@ -72,7 +72,8 @@ def silero_spans(samples: Samples) -> Spans:
     options = VadOptions(min_silence_duration_ms=_PAUSE_MILLISECONDS, speech_pad_ms=_PAD_MILLISECONDS)
     found = cast("list[dict[str, int]]", get_speech_timestamps(samples, options, sampling_rate=SAMPLE_RATE_HZ))
     spans = tuple((span["start"], min(span["end"], len(samples))) for span in found)
-    return spans if sum(end - start for start, end in spans) >= _LEAST_SPEECH_SAMPLES else ()
+    least_samples = min(_LEAST_SPEECH_SAMPLES, len(samples) // 2)
+    return spans if sum(end - start for start, end in spans) >= least_samples else ()
 
 
 def loud_spans(samples: Samples) -> Spans:

@@ -143,9 +143,8 @@ class Store:
             return self._models[name]
         if "://" in name:
             raise ModelError(f"{name!r} is an address: a catalogue gives it a name and a sha256 (`fetch --catalog`)")
-        if os.sep in name:
-            raise ModelError(f"there is no folder {name!r}")
-        raise ModelError(f"no model {name!r} in the catalogue; known: {', '.join(sorted(self._models))}")
+        kind = "folder, and no model" if os.sep in name else "model"
+        raise ModelError(f"no {kind} {name!r} in the catalogue; known: {', '.join(sorted(self._models))}")
 
     def _place(self, model: Model, progress: Progress) -> None:
         free_bytes, needed_bytes = self._free_bytes(self.root), _ROOM_FACTOR * model.size_bytes

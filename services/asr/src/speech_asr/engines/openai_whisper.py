@@ -32,6 +32,8 @@ from speech_core.models.store import Store
 
 # The package's own ladder: the next one is tried when a decoding has failed.
 _TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+# Before the prompt, and after it: language, task, start.
+_CONTROL_TOKENS = 4
 # Candidates of which the likeliest is taken, when the decoder samples.
 _BEST_OF = 5
 
@@ -63,6 +65,11 @@ class OpenAiWhisperEngine:
         self._turn = Lock()
         self._model = _load(Store(settings.models_dir).find(settings.model)).to(settings.device)
         self._warm_up()
+
+    @property
+    def _most_tokens(self) -> int:
+        """Of an answer: half of the context, and what the longest prompt and its control tokens leave of it."""
+        return self._model.dims.n_text_ctx // 2 - _CONTROL_TOKENS + 1
 
     @property
     def languages(self) -> frozenset[str]:
@@ -108,7 +115,7 @@ class OpenAiWhisperEngine:
         )
         # The package leaves a segment without length in its answer, and takes its text.
         spoken = tuple(_segment(part) for part in told["segments"] if part["text"].strip())
-        return Recognized(told["language"], spoken, is_cut(told["segments"], self._model.dims.n_text_ctx // 2))
+        return Recognized(told["language"], spoken, is_cut(told["segments"], self._most_tokens))
 
     def _likeliest(self, window: WholeWindow) -> str | None:
         """Of the languages that it can be; None where it can be any, which the package detects by itself."""

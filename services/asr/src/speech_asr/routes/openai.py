@@ -78,7 +78,8 @@ async def _recognize(request: Request, task: TaskName) -> Response:
 def _recording(form: TranscriptionForm, task: TaskName, languages: frozenset[str], settings: AsrSettings) -> Recording:
     if form.model is not None:
         check_model(form.model, settings)
-    among = tuple(each for name in form.languages if (each := code_of(name, languages, param="languages")))
+    named = [code_of(name, languages, param="languages") for name in form.languages]
+    among = tuple(dict.fromkeys(code for code in named if code))
     only = among[0] if len(among) == 1 else None
     return Recording(
         Task(
