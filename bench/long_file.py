@@ -112,11 +112,13 @@ class Clips:
 
         def one(body: bytes) -> None:
             started = time.perf_counter()
-            answer = httpx.post(f"{self._service.url}/api/stt/bytes", content=body, timeout=_TIMEOUT_SECONDS)
-            if answer.status_code == 200:
-                self.latencies.append(time.perf_counter() - started)
-            else:
+            try:
+                answer = httpx.post(f"{self._service.url}/api/stt/bytes", content=body, timeout=_TIMEOUT_SECONDS)
+                answer.raise_for_status()
+            except httpx.HTTPError:
                 self.refused += 1
+            else:
+                self.latencies.append(time.perf_counter() - started)
 
         with ThreadPoolExecutor(64) as callers:
             for number in range(count):
@@ -187,7 +189,7 @@ def measured(audio: bytes, used: list[Clip], clips: list[Clip], arguments: argpa
         "p95_ratio": round(beside.p95() / alone.p95(), 2),
         "p50_ratio": round(statistics.median(beside.latencies) / statistics.median(alone.latencies), 2),
         "short_clips": [len(alone.latencies), len(beside.latencies)],
-        "refused": alone.refused + beside.refused,
+        "refused": alone.refused + before.refused + beside.refused,
     }
 
 

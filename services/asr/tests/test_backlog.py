@@ -44,7 +44,7 @@ def test_a_guess_takes_a_quarter_of_the_limit_at_most_and_a_header_no_more_than_
 def test_above_the_limit_the_refusal_says_when_there_will_be_room() -> None:
     line = backlog(limit_seconds=40)
     for _ in range(100):  # until the average has settled: 8 s of audio a second by each of two workers
-        line.recognized(Ticket("attempt", Share(), 8, 0, 8, 0, compute_seconds=1))
+        line.recognized(Ticket("attempt", Share(), 8, 8, 0, compute_seconds=1))
     with line.take(UNKNOWN) as lease:
         lease.correct(70)
         with pytest.raises(Overloaded) as refused, line.take(UNKNOWN):

@@ -1,11 +1,19 @@
 """What is taken from what an engine heard."""
 
+import math
+
 import httpx
+import numpy as np
 import pytest
+from starlette.datastructures import Headers
 
+from speech_asr.backlog import Backlog
+from speech_asr.engines import Task
+from speech_asr.hearing import Hearing, Recording, Request
 from speech_asr.segments import Recognized, Segment
+from speech_asr.vad import Window
 
-from .conftest import GatedEngine, silence, tone, wav
+from .conftest import RATE_HZ, GatedEngine, silence, tone, wav
 
 
 class Musician(GatedEngine):
@@ -40,3 +48,18 @@ def test_music_before_the_first_word_does_not_tell_the_language(live) -> None:
 
     assert (told["text"], told["language"]) == ("window 1", "en")
     assert told["coverage"]["transcribed_seconds"] == 20
+
+
+def test_a_file_whose_length_nobody_told_has_no_end_until_its_last_window() -> None:
+    def window(number: int, *, is_last: bool = False) -> Window:
+        return Window(number * 20 * RATE_HZ, np.zeros(20 * RATE_HZ, np.float32), (), is_last)
+
+    with Backlog(limit_seconds=7200, longest_seconds=3600, workers=1).take(Headers()) as lease:
+        hearing = Hearing(Request(Recording(Task()), lease, started_seconds=0))
+        left_seconds = [hearing.left_seconds(window(number)) for number in range(3)]
+        last = window(3, is_last=True)
+        hearing.meet(last)
+
+        # Without a length, 30 s are guessed: the second window is beyond them.
+        assert left_seconds == [30, math.inf, math.inf]
+        assert hearing.left_seconds(last) == 80

@@ -72,31 +72,6 @@ def test_a_short_request_overtakes_a_long_one() -> None:
     assert run(scenario).names == [["busy"], ["clip"], ["hour"]]
 
 
-def test_an_hour_is_not_starved_by_a_stream_of_clips() -> None:
-    waited_seconds = 0.0
-
-    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
-        nonlocal waited_seconds
-        started = anyio.current_time()
-        hour = submit(scheduler, Step("hour"), remaining_seconds=3600)
-
-        async def clips() -> None:
-            # Twice as many as the worker can take.
-            while True:
-                submit(scheduler, Step("clip"), remaining_seconds=5)
-                await anyio.sleep(0.5)
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(clips)
-            await scheduler.result(hour)
-            waited_seconds = anyio.current_time() - started
-            tasks.cancel_scope.cancel()
-
-    run(scenario)
-    # The clip in the engine, and those that had come by then in every second batch.
-    assert waited_seconds <= 3
-
-
 def test_a_window_that_nobody_waits_for_leaves_the_line() -> None:
     async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
         busy, gone = submit(scheduler, Step("busy")), submit(scheduler, Step("gone"))

@@ -36,7 +36,7 @@ def test_a_short_file_is_one_window_untrimmed() -> None:
     assert window.speech == ((RATE_HZ, 3 * RATE_HZ),)
 
 
-def test_a_word_from_edge_to_edge_is_speech_and_a_blip_in_a_long_window_is_not(tmp_path, clip) -> None:
+def test_a_word_from_edge_to_edge_is_speech_and_a_blip_in_a_long_window_is_not(tmp_path, clip, monkeypatch) -> None:
     (tmp_path / "clip").write_bytes(clip)
     chunks = decode(tmp_path / "clip", HEARD, limits=DecodeLimits(60, 1 << 24))
     word = (
@@ -46,6 +46,8 @@ def test_a_word_from_edge_to_edge_is_speech_and_a_blip_in_a_long_window_is_not(t
 
     assert silero_spans(word) == ((0, len(word)),)
     assert silero_spans(blip) == ()
+    monkeypatch.setattr("speech_asr.vad._LEAST_SPEECH_SAMPLES", 0)
+    assert len(silero_spans(blip)) == 1
 
 
 def test_a_file_of_exactly_thirty_seconds_is_one_window() -> None:

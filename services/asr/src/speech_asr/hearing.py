@@ -1,5 +1,6 @@
 """What is known of one recording while it is being recognized."""
 
+import math
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -91,6 +92,8 @@ class Hearing:
         self.coverage = Coverage()
         self.found: list[Segment] = []
         self.processed_seconds = 0.0
+        # Whether the language was asked for, or a window with speech was answered and could tell it.
+        self.has_begun = self.task.language is not None
         self._announced_seconds: float | None = None
 
     @property
@@ -108,11 +111,18 @@ class Hearing:
         if whole_seconds is not None:
             self.request.lease.correct(whole_seconds * self.request.channels)
 
+    def left_seconds(self, window: Window) -> float:
+        """What is still to be heard of the whole request; endless for a *window* beyond what is known of its length."""
+        lease = self.request.lease
+        is_known = window.is_last or window.end_seconds * self.request.channels < lease.audio_seconds
+        return lease.remaining_seconds if is_known else math.inf
+
     def take(self, window: Window, outcome: Recognized | None) -> Generator[Heard | Progress]:
         """Count the window and tell what was said in it; *outcome* None when the engine failed on it."""
         self.coverage.add(Coverage.of(window, fate(outcome)))
         self.request.lease.done(window.seconds)
         self.processed_seconds = window.end_seconds
+        self.has_begun = self.has_begun or bool(window.speech)
         segments = self._segments(window, outcome)
         for index, segment in enumerate(segments):
             self.found.append(segment)

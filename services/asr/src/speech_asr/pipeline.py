@@ -143,7 +143,7 @@ class Pipeline:
     async def _recognized(
         self, cut: AsyncGenerator[Window], hearing: Hearing
     ) -> AsyncGenerator[tuple[Window, Recognized | None]]:
-        """The windows in order, a few ahead of the engine, once the first has told the language."""
+        """The windows in order, a few ahead of the engine, once the first with speech could tell the language."""
         ahead: deque[tuple[Window, Ticket | None]] = deque()
         observation = hearing.request.observation
         try:
@@ -152,7 +152,7 @@ class Pipeline:
                 async for window in cut:
                     hearing.meet(window)
                     ahead.append((window, await self._submitted(window, hearing)))
-                    while ahead and (hearing.language is None or len(ahead) > self._scheduler.windows_per_request):
+                    while ahead and (not hearing.has_begun or len(ahead) > self._scheduler.windows_per_request):
                         yield await self._outcome(*ahead.popleft(), hearing)
                     observation.stage = "decode"
             while ahead:
@@ -172,7 +172,7 @@ class Pipeline:
             attempt,
             hearing.request.share,
             audio_seconds=window.seconds,
-            remaining_seconds=hearing.request.lease.remaining_seconds,
+            remaining_seconds=hearing.left_seconds(window),
         )
 
     async def _outcome(

@@ -2,10 +2,10 @@
 Who gets the engine, and when: windows of all requests in one line, in batches.
 
 A worker that is free takes a batch at once; while all are busy, the line fills, and up to *batch_size* windows of one
-key leave it together. Every second batch begins with the window that has waited longest, the others with that of the
-request that has the least left: a clip waits for two batches at most, however many films are heard, and a film has its
-turn, however many clips come. A request has at most *windows_per_request* windows in the engine. What was cancelled
-while it waited is dropped; the engine itself cannot be stopped.
+key leave it together. Every second batch begins with the window that came first, the others with that of the request
+that has the least left: however many films are heard, the turn of the shortest clip comes with the next batch or the
+one after, and however many clips come, a film's does. A request has at most *windows_per_request* windows in the
+engine. What was cancelled while it waited is dropped; the engine itself cannot be stopped.
 """
 
 import math
@@ -42,12 +42,12 @@ class Ticket:
     attempt: Attempt
     share: Share
     audio_seconds: float
-    joined_seconds: float
     remaining_seconds: float
     number: int
     observation: Observation = field(default_factory=Observation)
     span: Span = NO_SPAN
     waiting: Span = NO_SPAN
+    joined_seconds: float = 0.0
     waited_seconds: float = 0.0
     compute_seconds: float = 0.0
     alone: bool = False
@@ -61,9 +61,9 @@ class Ticket:
         """What a batch has in common; a window that broke a batch shares no other."""
         return id(self) if self.alone else self.attempt.key
 
-    def leave_line(self, *, waited_seconds: float) -> None:
+    def leave_line(self) -> None:
         """Its turn has come."""
-        self.waited_seconds = waited_seconds
+        self.waited_seconds = anyio.current_time() - self.joined_seconds
         self.waiting.end()
         if self.observation.stage == "queue":
             self.observation.stage = "engine"
@@ -76,7 +76,8 @@ class Ticket:
         return self.result
 
 
-def _longest_waiting(ticket: Ticket) -> tuple[float, int]:
+def _came_first(ticket: Ticket) -> tuple[float, int]:
+    """A window that is tried again has kept its place."""
     return 0.0, ticket.number
 
 
@@ -131,7 +132,7 @@ class Scheduler:
         self._line: list[Ticket] = []
         self._idle = workers
         self._numbers = count()
-        self._turns = cycle([_longest_waiting, _least_left])
+        self._turns = cycle([_came_first, _least_left])
         self._changed = anyio.Event()
 
     @asynccontextmanager
@@ -156,8 +157,7 @@ class Scheduler:
         """Put a window of *audio_seconds* into the line; *remaining_seconds* of its request are still to be heard."""
         observation = current()
         span = observation.span.child("window", {"speech.audio_seconds": audio_seconds})
-        now_seconds, number = anyio.current_time(), next(self._numbers)
-        ticket = Ticket(attempt, share, audio_seconds, now_seconds, remaining_seconds, number, observation, span)
+        ticket = Ticket(attempt, share, audio_seconds, remaining_seconds, next(self._numbers), observation, span)
         self._enqueue(ticket)
         return ticket
 
@@ -180,6 +180,7 @@ class Scheduler:
 
     def _enqueue(self, ticket: Ticket) -> None:
         self._line.append(ticket)
+        ticket.joined_seconds = anyio.current_time()
         ticket.waiting = ticket.span.child("queue wait")
         self._wake()
 
@@ -207,7 +208,7 @@ class Scheduler:
                 break
             if ticket.share.inside < self.windows_per_request and (not batch or ticket.key == batch[0].key):
                 ticket.share.inside += 1
-                ticket.leave_line(waited_seconds=anyio.current_time() - ticket.joined_seconds)
+                ticket.leave_line()
                 batch.append(ticket)
         self._line = [ticket for ticket in self._line if ticket not in batch]
         return batch
@@ -244,7 +245,7 @@ class Scheduler:
                 ticket.done.set()
                 self._on_done(ticket)
             elif not ticket.dropped:
-                ticket.attempt, ticket.joined_seconds = came, anyio.current_time()
+                ticket.attempt = came
                 self._enqueue(ticket)
 
     def _fail(self, ticket: Ticket, error: Exception, *, is_final: bool) -> None:

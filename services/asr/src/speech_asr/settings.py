@@ -46,8 +46,8 @@ class AsrSettings(ServiceSettings):
     windows_per_request: int | None = Field(
         default=None,
         ge=1,
-        description="windows of one request in the engine at once: below `workers`, others get in; up to `batch_size`,"
-        " one batch at most is computed for who has left",
+        description="windows of one request in the engine at once: below `workers`, it leaves one free; up to"
+        " `batch_size`, one batch at most is computed for who has left",
     )
     shortest_window_seconds: float = Field(
         default=10,
