@@ -1,13 +1,14 @@
 """The other engines in pods: Google's through a proxy, with a stand-in behind it, and the reference implementation."""
 
 import base64
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 import trustme
+
+from speech_core.testing.needed import variable
 
 from .cluster import healthy, until
 from .conftest import CLIP, FAKES, Make, Namespace, Values
@@ -52,10 +53,7 @@ def test_google_speaks_through_the_proxy_and_needs_no_weights(google: Namespace)
 def test_the_reference_implementation_recognizes_with_its_weights(
     make_namespace: Make, weights: Callable[[Namespace], Values]
 ) -> None:
-    tag = os.environ.get("E2E_OPENAI_WHISPER_TAG")
-    if not tag:
-        assert "CI" not in os.environ, "E2E_OPENAI_WHISPER_TAG names no image: .ci/cluster builds it"
-        pytest.skip("E2E_OPENAI_WHISPER_TAG names no image: it has several GB")
+    tag = variable("E2E_OPENAI_WHISPER_TAG", "the image of several GB that .ci/cluster builds")
     namespace = make_namespace("-openai-whisper")
     asr = {"config": {"engine": "openai-whisper"}, "image": {"tag": tag}, "autoscaling": {"type": "none"}}
     tts = {**FAKES["tts"], "model": {"names": []}}
