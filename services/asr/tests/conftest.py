@@ -1,6 +1,8 @@
 """Engines with gates, audio made of tones and silence, and the service around them."""
 
 import io
+import os
+import tempfile
 import wave
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
@@ -87,6 +89,17 @@ def wav(*parts: np.ndarray) -> bytes:
     return out.getvalue()
 
 
+def spooled() -> list[str]:
+    """Files without a name that this process still holds open in the test's folder."""
+    held: list[str] = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            held.append(os.readlink(f"/proc/self/fd/{name}"))
+        except FileNotFoundError:
+            continue
+    return [path for path in held if path.startswith(tempfile.gettempdir())]
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
@@ -116,15 +129,16 @@ def live(serve: Callable[..., LiveServer]) -> LiveServer:
     return serve(FakeEngine())
 
 
+@pytest.fixture
+def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Uploads go where only this test's are."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
 @pytest.fixture(scope="session")
 def clip() -> bytes:
     """A few seconds of human speech in the public domain."""
     return (Path(__file__).parent / "data/ljspeech.flac").read_bytes()
-
-
-@pytest.fixture(scope="session")
-def make_wav() -> Callable[..., bytes]:
-    return wav
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,8 @@ import io
 import multiprocessing
 import os
 import signal
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from threading import Event
 
 import av
@@ -19,6 +17,10 @@ from speech_asr import pipeline
 from speech_asr.engines.fake import FakeAttempt, FakeEngine
 from speech_core.codec.isolation import decode_isolated
 from speech_core.testing.waiting import wait_until
+
+from .conftest import spooled
+
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 EVENTS = {"accept": "text/event-stream"}
 
@@ -55,23 +57,6 @@ def long_recording() -> bytes:
 
 def post(live, content: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
     return httpx.post(f"{live.url}/api/stt/bytes", content=content, headers=headers, timeout=30)
-
-
-@pytest.fixture(autouse=True)
-def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Uploads go where only this test's are."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-
-
-def spooled() -> list[str]:
-    """Files without a name that this process still holds open in the test's folder."""
-    held: list[str] = []
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            held.append(os.readlink(f"/proc/self/fd/{name}"))
-        except FileNotFoundError:
-            continue
-    return [path for path in held if path.startswith(tempfile.gettempdir())]
 
 
 def decoders() -> list[int]:

@@ -1,11 +1,6 @@
-import io
 import json
-import os
 import socket
-import tempfile
-import wave
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -13,46 +8,15 @@ import pytest
 
 from speech_core.testing.waiting import wait_until
 
-RATE_HZ = 16_000
+from .conftest import silence, spooled, tone, wav
+
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 EVENTS = {"accept": "text/event-stream"}
-
-
-def tone(seconds: float) -> np.ndarray:
-    return (8_000 * np.sin(np.arange(int(seconds * RATE_HZ)) / 10)).astype("<i2")
-
-
-def silence(seconds: float) -> np.ndarray:
-    return np.zeros(int(seconds * RATE_HZ), dtype="<i2")
-
-
-def wav(*parts: np.ndarray) -> bytes:
-    out = io.BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE_HZ)
-        file.writeframes(np.concatenate(parts).tobytes())
-    return out.getvalue()
 
 
 def post(live, content: bytes, query: str = "", **more) -> httpx.Response:
     return httpx.post(f"{live.url}/api/stt/bytes{query}", content=content, timeout=30, **more)
-
-
-@pytest.fixture(autouse=True)
-def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Uploads go where only this test's are."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-
-
-def spooled() -> list[str]:
-    """Files without a name that this process still holds open in the test's folder."""
-    held = [os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if name_exists(name)]
-    return [path for path in held if path.startswith(tempfile.gettempdir())]
-
-
-def name_exists(name: str) -> bool:
-    return os.path.lexists(f"/proc/self/fd/{name}")
 
 
 @pytest.mark.parametrize(
@@ -150,12 +114,12 @@ def test_progress_is_told_against_the_length_that_the_header_names(live) -> None
     assert 0 < progress[0]["processed_seconds"] < progress[1]["processed_seconds"] == 40
 
 
-def test_progress_of_channels_is_that_of_the_one_behind(live, make_wav) -> None:
+def test_progress_of_channels_is_that_of_the_one_behind(live) -> None:
     left = np.concatenate([tone(25), silence(1), tone(25)])
     right = np.concatenate([tone(15), silence(1), tone(35)])
 
     query = "?multichannel=true"
-    answer = post(live, make_wav(np.stack([left, right], axis=1)), query, headers=EVENTS)
+    answer = post(live, wav(np.stack([left, right], axis=1)), query, headers=EVENTS)
 
     progress = [json.loads(line[6:]) for line in answer.text.splitlines() if '"progress"' in line]
     processed = [event["processed_seconds"] for event in progress]

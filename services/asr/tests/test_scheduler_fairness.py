@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from speech_asr.scheduler import Scheduler, Share, Ticket
 
-from .virtual_engine import Step, VirtualEngine, answered, run, submit
+from .virtual_engine import Step, answered, run, submit
 
 HOUR_SECONDS = 3600
 CLIP_SECONDS = 5
@@ -51,7 +51,7 @@ def test_a_clip_waits_for_two_batches_at_most_however_many_hours_are_heard(
                 await answered(scheduler, [ahead.pop(0)])
         await answered(scheduler, ahead)
 
-    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
+    async def scenario(scheduler: Scheduler) -> None:
         async with anyio.create_task_group() as tasks:
             for hour in hours:
                 tasks.start_soon(listen, scheduler, hour)
@@ -72,7 +72,7 @@ def test_a_clip_waits_for_two_batches_at_most_however_many_hours_are_heard(
 def test_a_file_has_its_turn_however_many_clips_come(remaining_seconds: int, clips_a_second: int, workers: int) -> None:
     taken_seconds = 0.0
 
-    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
+    async def scenario(scheduler: Scheduler) -> None:
         nonlocal taken_seconds
 
         async def clips() -> None:
@@ -102,7 +102,7 @@ def test_a_film_ends_before_its_deadline_however_many_clips_are_asked_for(
     """On two workers, in batches of four, with callers who ask for the next clip at once in all seats."""
     windows, left_seconds = int(hours * HOUR_SECONDS / window_seconds), list[float]()
 
-    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
+    async def scenario(scheduler: Scheduler) -> None:
         async def ask() -> None:
             while True:
                 await answered(scheduler, [submit(scheduler, Step("clip", 3.25), remaining_seconds=CLIP_SECONDS)])

@@ -6,7 +6,7 @@ from speech_asr.scheduler import Scheduler
 from speech_core.service.observation import Observation, observed
 from speech_core.service.tracing import Span
 
-from .virtual_engine import Step, VirtualEngine, answered, run, submit
+from .virtual_engine import Step, answered, run, submit
 
 
 class NotedSpan(Span):
@@ -35,7 +35,7 @@ class NotedSpan(Span):
 def test_a_batch_is_in_one_trace_and_linked_with_the_window_of_every_request_in_it() -> None:
     traces = [NotedSpan("first"), NotedSpan("second"), NotedSpan("third")]
 
-    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
+    async def scenario(scheduler: Scheduler) -> None:
         tickets = []
         for trace in traces:
             with observed(Observation(trace)):
@@ -59,7 +59,7 @@ def test_a_batch_is_in_one_trace_and_linked_with_the_window_of_every_request_in_
 def test_a_window_that_is_dropped_ends_its_spans() -> None:
     trace = NotedSpan("request")
 
-    async def scenario(scheduler: Scheduler, engine: VirtualEngine) -> None:
+    async def scenario(scheduler: Scheduler) -> None:
         first = submit(scheduler, Step("first"))
         await anyio.sleep(0.1)
         with observed(Observation(trace)):

@@ -1,6 +1,6 @@
 """The scheduler on a virtual clock: the engine's time is slept, and sleeping takes none."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -23,39 +23,30 @@ class Step:
 
 @dataclass
 class VirtualEngine:
-    """Sleeps as long as its slowest window; notes what it was given, and when."""
+    """Sleeps as long as its slowest window; notes what it was given."""
 
-    batches: list[tuple[float, list[str]]] = field(default_factory=list)
-    inside: int = 0
+    names: list[list[str]] = field(default_factory=list)
 
     async def decode(self, batch: Sequence[Step]) -> Sequence[Recognized | Step]:
-        self.batches.append((anyio.current_time(), [step.name for step in batch]))
-        self.inside += 1
-        try:
-            await anyio.sleep(max(step.seconds for step in batch))
-        finally:
-            self.inside -= 1
+        self.names.append([step.name for step in batch])
+        await anyio.sleep(max(step.seconds for step in batch))
         if any(step.poisoned for step in batch):
             raise RuntimeError("one of them broke the engine")
         return [step.following or recognized(step.name) for step in batch]
-
-    @property
-    def names(self) -> list[list[str]]:
-        return [names for _, names in self.batches]
 
 
 def recognized(name: str) -> Recognized:
     return Recognized("en", (Segment(0, 1, name),))
 
 
-def run(scenario: Callable[[Scheduler, VirtualEngine], object], **settings: int) -> VirtualEngine:
+def run(scenario: Callable[[Scheduler], Awaitable[None]], **settings: int) -> VirtualEngine:
     """Run *scenario* beside the workers, on a clock that jumps to the next event."""
     engine = VirtualEngine()
     layout = {"workers": 1, "batch_size": 1, "windows_per_request": 100, **settings}
 
     async def main() -> None:
         async with Scheduler(engine.decode, **layout).running() as scheduler:
-            await scenario(scheduler, engine)
+            await scenario(scheduler)
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     return engine

@@ -22,68 +22,61 @@ _FASTEST_SECONDS = 1e-3
 class Lease:
     """The audio of one request: first estimated, then known, and less with each window that is done."""
 
-    def __init__(self, backlog: "Backlog", audio_seconds: float) -> None:
-        self._backlog = backlog
-        self._audio_seconds = audio_seconds
+    def __init__(self, audio_seconds: float, *, longest_seconds: float) -> None:
+        self.audio_seconds = audio_seconds
+        self._longest_seconds = longest_seconds
         self._done_seconds = 0.0
 
     @property
-    def audio_seconds(self) -> float:
-        """As it is known by now."""
-        return self._audio_seconds
-
-    @property
     def remaining_seconds(self) -> float:
-        return max(0.0, self._audio_seconds - self._done_seconds)
+        return max(0.0, self.audio_seconds - self._done_seconds)
 
     def correct(self, audio_seconds: float) -> None:
         """The length is known better now; a header may still lie."""
-        self._audio_seconds = min(audio_seconds, self._backlog.longest_seconds)
-        self._backlog.count()
+        self.audio_seconds = min(audio_seconds, self._longest_seconds)
 
     def done(self, audio_seconds: float) -> None:
         """That much of it needs no more work."""
         self._done_seconds += audio_seconds
-        self._backlog.count()
 
 
 class Backlog:
     """
     At most *limit_seconds* of audio inside; a request that finds nobody before it is let in whatever its length.
 
-    *queued_seconds* is what remains of all that is inside. Belongs to one event loop.
+    Belongs to one event loop, but for *queued_seconds*.
     """
 
     def __init__(self, *, limit_seconds: float, longest_seconds: float, workers: int) -> None:
-        self.queued_seconds = 0.0
         # Audio seconds a second; before anything was measured, as fast as it is spoken.
         self.throughput = 1.0
         self._limit_seconds = limit_seconds
-        self.longest_seconds = longest_seconds
+        self._longest_seconds = longest_seconds
         self._workers = workers
         self._leases: set[Lease] = set()
+
+    @property
+    def queued_seconds(self) -> float:
+        """What remains of all that is inside; any thread may ask."""
+        return sum(lease.remaining_seconds for lease in tuple(self._leases))
 
     @contextmanager
     def take(self, headers: Headers) -> Generator[Lease]:
         """Hold a lease; raises `Overloaded` (queue_full) with the time after which there should be room."""
         seconds = self._estimate(headers)
-        excess_seconds = self.queued_seconds + seconds - self._limit_seconds
+        queued_seconds = self.queued_seconds
+        excess_seconds = queued_seconds + seconds - self._limit_seconds
         if self._leases and excess_seconds > 0:
             raise Overloaded(
-                f"{self.queued_seconds:.0f} s of audio wait to be recognized; try again",
+                f"{queued_seconds:.0f} s of audio wait to be recognized; try again",
                 retry_after_seconds=self._until_room(excess_seconds),
             )
-        lease = Lease(self, seconds)
+        lease = Lease(seconds, longest_seconds=self._longest_seconds)
         self._leases.add(lease)
-        self.count()
         try:
             yield lease
         finally:
             self._leases.remove(lease)
-            self.count()
-
-    def count(self) -> None:
-        self.queued_seconds = sum(lease.remaining_seconds for lease in self._leases)
 
     def turn_seconds(self) -> float:
         """After how long one of those inside should be done, and its seat free."""
@@ -101,4 +94,4 @@ class Backlog:
         length = headers.get("content-length", "")
         seconds = int(length) / _LEAST_BYTES_PER_SECOND if length.isdigit() else _UNKNOWN_SECONDS
         # A guess alone must not shut the others out: an upload may be slow, and most are richer than 4 kB/s.
-        return min(seconds, self.longest_seconds, self._limit_seconds * _GUESSED_SHARE)
+        return min(seconds, self._longest_seconds, self._limit_seconds * _GUESSED_SHARE)

@@ -92,8 +92,8 @@ class Hearing:
         self.coverage = Coverage()
         self.found: list[Segment] = []
         self.processed_seconds = 0.0
-        # Whether the language was asked for, or a window with speech was answered and could tell it.
-        self.has_begun = self.task.language is not None
+        # The language was asked for, or a window with speech was answered and could tell it.
+        self.may_run_ahead = self.task.language is not None
         self._announced_seconds: float | None = None
 
     @property
@@ -122,20 +122,18 @@ class Hearing:
         self.coverage.add(Coverage.of(window, fate(outcome)))
         self.request.lease.done(window.seconds)
         self.processed_seconds = window.end_seconds
-        self.has_begun = self.has_begun or bool(window.speech)
-        segments = self._segments(window, outcome)
-        for index, segment in enumerate(segments):
-            self.found.append(segment)
-            final = window.is_last and index == len(segments) - 1 and self.request.channels == 1
+        self.may_run_ahead = self.may_run_ahead or bool(window.speech)
+        if outcome and outcome.segments:
+            self.task = replace(self.task, language=self.task.language or outcome.language)
+        segments = [
+            replace(part.shifted(window.start_seconds, end_seconds=window.end_seconds), channel=self.channel)
+            for part in (outcome.segments if outcome else ())
+        ]
+        self.found += segments
+        for number, segment in enumerate(segments, start=1):
+            final = window.is_last and number == len(segments) and self.request.channels == 1
             yield Heard(segment, self.language, final)
         yield Progress(window.end_seconds, self._announced_seconds)
-
-    def _segments(self, window: Window, outcome: Recognized | None) -> list[Segment]:
-        if outcome is None or not outcome.segments:
-            return []
-        self.task = replace(self.task, language=self.task.language or outcome.language)
-        shifted = [part.shifted(window.start_seconds, end_seconds=window.end_seconds) for part in outcome.segments]
-        return [replace(part, channel=self.channel) for part in shifted]
 
 
 def whole(hearings: Sequence[Hearing]) -> Whole:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from speech_asr import captions
-from speech_asr.hearing import Event, Heard, Whole
+from speech_asr.hearing import Event, Heard, Progress, Whole
 from speech_asr.languages import NAMES
 from speech_asr.segments import Segment, joined
 from speech_core.errors import InvalidRequest
@@ -163,13 +163,12 @@ async def stream(events: AsyncGenerator[Event], form: TranscriptionForm) -> Asyn
     async with aclosing(events):
         async for event in events:
             match event:
-                case Heard() if form.response_format == "diarized_json":
-                    yield _event(_spoken(index, event.segment))
-                    index += 1
-                case Heard() if event.segment.text:
-                    yield _event(
-                        {"type": "transcript.text.delta", "delta": f"{' ' if index else ''}{event.segment.text}"}
-                    )
+                case Heard(segment=segment):
+                    if form.response_format == "diarized_json":
+                        yield _event(_spoken(index, segment))
+                    else:
+                        delta = f"{' ' if index else ''}{segment.text}"
+                        yield _event({"type": "transcript.text.delta", "delta": delta})
                     index += 1
                 case Whole():
                     text = joined(event.segments)
@@ -177,8 +176,8 @@ async def stream(events: AsyncGenerator[Event], form: TranscriptionForm) -> Asyn
                     yield _event(
                         {"type": "transcript.text.done", "text": text, "usage": _tokens(event), "coverage": covered}
                     )
-                case _:
-                    continue
+                case Progress():
+                    pass
 
 
 def _event(body: dict[str, Any]) -> tuple[str, str]:

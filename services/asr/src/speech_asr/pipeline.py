@@ -152,7 +152,7 @@ class Pipeline:
                 async for window in cut:
                     hearing.meet(window)
                     ahead.append((window, await self._submitted(window, hearing)))
-                    while ahead and (not hearing.has_begun or len(ahead) > self._scheduler.windows_per_request):
+                    while ahead and (not hearing.may_run_ahead or len(ahead) > self._scheduler.windows_per_request):
                         yield await self._outcome(*ahead.popleft(), hearing)
                     observation.stage = "decode"
             while ahead:

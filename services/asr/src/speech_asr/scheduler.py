@@ -61,8 +61,9 @@ class Ticket:
         """What a batch has in common; a window that broke a batch shares no other."""
         return id(self) if self.alone else self.attempt.key
 
-    def leave_line(self) -> None:
+    def enter_engine(self) -> None:
         """Its turn has come."""
+        self.share.inside += 1
         self.waited_seconds = anyio.current_time() - self.joined_seconds
         self.waiting.end()
         if self.observation.stage == "queue":
@@ -76,12 +77,12 @@ class Ticket:
         return self.result
 
 
-def _came_first(ticket: Ticket) -> tuple[float, int]:
+def _came_first(ticket: Ticket) -> tuple[float, ...]:
     """A window that is tried again has kept its place."""
-    return 0.0, ticket.number
+    return (ticket.number,)
 
 
-def _least_left(ticket: Ticket) -> tuple[float, int]:
+def _least_left(ticket: Ticket) -> tuple[float, ...]:
     return ticket.remaining_seconds, ticket.number
 
 
@@ -137,7 +138,7 @@ class Scheduler:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator["Scheduler"]:
-        """The workers live as long as the block; a batch in the engine is waited for."""
+        """The workers live as long as the block; a *decode* that shields itself, as the watchdog's, is waited for."""
         async with anyio.create_task_group() as tasks:
             for _ in range(self._workers):
                 tasks.start_soon(self._work)
@@ -201,16 +202,14 @@ class Scheduler:
         ready = [ticket for ticket in self._line if ticket.share.inside < self.windows_per_request]
         if not ready:
             return []
+        ready.sort(key=next(self._turns))
         most = min(self._batch_size, math.ceil(len(ready) / self._idle))
         batch: list[Ticket] = []
-        for ticket in sorted(ready, key=next(self._turns)):
-            if len(batch) == most:
-                break
-            if ticket.share.inside < self.windows_per_request and (not batch or ticket.key == batch[0].key):
-                ticket.share.inside += 1
-                ticket.leave_line()
+        for ticket in ready:
+            if len(batch) < most and ticket.key == ready[0].key and ticket.share.inside < self.windows_per_request:
+                self._line.remove(ticket)
+                ticket.enter_engine()
                 batch.append(ticket)
-        self._line = [ticket for ticket in self._line if ticket not in batch]
         return batch
 
     async def _run(self, batch: list[Ticket]) -> None:
@@ -227,17 +226,15 @@ class Scheduler:
                 ticket.share.inside -= 1
             self._wake()
         compute_seconds = anyio.current_time() - started_seconds
+        audio_seconds = sum(ticket.audio_seconds for ticket in batch)
         for ticket in batch:
-            ticket.compute_seconds += compute_seconds * ticket.audio_seconds / sum(one.audio_seconds for one in batch)
+            ticket.compute_seconds += compute_seconds * ticket.audio_seconds / audio_seconds
         self._on_batch(batch, compute_seconds)
         self._deliver(batch, outcome)
 
     def _deliver(self, batch: list[Ticket], outcome: Sequence[Recognized | Attempt] | Exception) -> None:
         if isinstance(outcome, Exception):
-            # An engine that hangs would hang with each of them.
-            is_final = len(batch) == 1 or isinstance(outcome, EngineStuck)
-            for ticket in batch:
-                self._fail(ticket, outcome, is_final=is_final)
+            self._fail(batch, outcome)
             return
         for ticket, came in zip(batch, outcome, strict=True):
             if isinstance(came, Recognized):
@@ -248,11 +245,14 @@ class Scheduler:
                 ticket.attempt = came
                 self._enqueue(ticket)
 
-    def _fail(self, ticket: Ticket, error: Exception, *, is_final: bool) -> None:
+    def _fail(self, batch: list[Ticket], error: Exception) -> None:
         """A window that failed alone is at fault; of a batch, each is tried alone."""
-        if is_final:
-            ticket.error = error
-            ticket.done.set()
-        elif not ticket.dropped:
-            ticket.alone = True
-            self._enqueue(ticket)
+        # An engine that hangs would hang with each of them.
+        is_final = len(batch) == 1 or isinstance(error, EngineStuck)
+        for ticket in batch:
+            if is_final:
+                ticket.error = error
+                ticket.done.set()
+            elif not ticket.dropped:
+                ticket.alone = True
+                self._enqueue(ticket)

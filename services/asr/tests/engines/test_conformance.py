@@ -11,8 +11,7 @@ import pytest
 from speech_asr.engines import Task
 from speech_asr.segments import Recognized, joined
 from speech_asr.settings import AsrSettings
-from speech_asr.vad import HEARD, Samples, detector_for, windows
-from speech_core.audio import Pcm
+from speech_asr.vad import HEARD, Samples
 from speech_core.codec.decode import DecodeLimits, decode
 from speech_core.models.store import Store
 from speech_core.pipeline.plugins import UnknownPlugin, load
@@ -194,15 +193,6 @@ def test_a_temperature_is_the_only_one_that_is_tried(whisper: Any, speech: Sampl
     told = recognize(whisper, speech, Task("en", temperature=0.2))
 
     assert [segment.decoded.temperature for segment in told.segments if segment.decoded] == pytest.approx([0.2])
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_of_silence_an_engine_is_asked_nothing(name: str, loaded: Loaded) -> None:
-    """The reference itself hears words in it; the detector that stands before the engine is what gives no text."""
-    loaded(name)
-    silence = Pcm(bytes(2 * 5 * SECOND), HEARD)
-
-    assert [window.speech for window in windows((pcm for pcm in [silence]), detector_for(name))] == [()]
 
 
 def test_a_batch_is_answered_in_order(engine: Any, speech: Samples) -> None:

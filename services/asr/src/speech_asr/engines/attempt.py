@@ -151,14 +151,11 @@ class WhisperAttempt:
 
     def chosen(self, answer: Answer) -> Answer | None:
         """The answer to go on with; None when it has to be asked again."""
-        if self.is_short and answer.cut:  # a full window has a larger bound
-            return None
-        if self.is_short and not answer.silent and answer.avg_logprob < _SURE_LOGPROB:
-            return None
+        if self.is_short:  # a full window has a larger bound, and surer answers
+            is_unsure = not answer.silent and answer.avg_logprob < _SURE_LOGPROB
+            return None if answer.cut or answer.failed or is_unsure else answer
         if not answer.failed:
             return answer
-        if self.is_short:
-            return None
         if self.step + 1 < len(self.temperatures):
             return None
         tried = (*self.tried, answer)
