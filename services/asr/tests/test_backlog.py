@@ -13,7 +13,7 @@ def of(length: int) -> Headers:
 
 
 def backlog(limit_seconds: float = 200) -> Backlog:
-    return Backlog(limit_seconds=limit_seconds, longest_seconds=3600, workers=2)
+    return Backlog(limit_seconds=limit_seconds, longest_seconds=3600, most_channels=16, workers=2)
 
 
 def test_a_request_is_estimated_by_its_length_and_corrected_when_it_is_known() -> None:
@@ -44,7 +44,7 @@ def test_a_guess_takes_a_quarter_of_the_limit_at_most_and_a_header_no_more_than_
 def test_above_the_limit_the_refusal_says_when_there_will_be_room() -> None:
     line = backlog(limit_seconds=40)
     for _ in range(100):  # until the average has settled: 8 s of audio a second by each of two workers
-        line.recognized(Ticket("attempt", Share(), 8, 8, 0, compute_seconds=1))
+        line.recognized(Ticket("attempt", Share(), 8, 8, 0, 0, compute_seconds=1))
     with line.take(UNKNOWN) as lease:
         lease.correct(70)
         with pytest.raises(Overloaded) as refused, line.take(UNKNOWN):

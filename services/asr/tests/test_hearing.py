@@ -1,17 +1,15 @@
 """What is taken from what an engine heard."""
 
-import math
-
 import httpx
 import numpy as np
 import pytest
-from starlette.datastructures import Headers
 
-from speech_asr.backlog import Backlog
+from speech_asr.backlog import Lease
 from speech_asr.engines import Task
 from speech_asr.hearing import Hearing, Recording, Request
 from speech_asr.segments import Recognized, Segment
 from speech_asr.vad import Window
+from speech_core.codec.decode import Header
 
 from .conftest import RATE_HZ, GatedEngine, silence, tone, wav
 
@@ -50,16 +48,30 @@ def test_music_before_the_first_word_does_not_tell_the_language(live) -> None:
     assert told["coverage"]["transcribed_seconds"] == 20
 
 
+def window(number: int, *, is_last: bool = False) -> Window:
+    return Window(number * 20 * RATE_HZ, np.zeros(20 * RATE_HZ, np.float32), (), is_last)
+
+
 def test_a_file_whose_length_nobody_told_has_no_end_until_its_last_window() -> None:
-    def window(number: int, *, is_last: bool = False) -> Window:
-        return Window(number * 20 * RATE_HZ, np.zeros(20 * RATE_HZ, np.float32), (), is_last)
+    lease = Lease(7, longest_seconds=3600)
+    hearing = Hearing(Request(Recording(Task()), lease, 120, started_seconds=0))
+    told = []
+    for cut in (window(0), window(1), window(2), window(3, is_last=True)):
+        hearing.meet(cut)
+        told.append((lease.audio_seconds, lease.remaining_seconds, hearing.left_seconds(cut)))
+        lease.done(20)
 
-    with Backlog(limit_seconds=7200, longest_seconds=3600, workers=1).take(Headers()) as lease:
-        hearing = Hearing(Request(Recording(Task()), lease, started_seconds=0))
-        left_seconds = [hearing.left_seconds(window(number)) for number in range(3)]
-        last = window(3, is_last=True)
-        hearing.meet(last)
+    # What was seen, and half a minute more; after the first window, it may be as long as is allowed.
+    assert told == [(20, 50, 50), (40, 50, 3600), (60, 50, 3600), (80, 20, 20)]
 
-        # Without a length, 30 s are guessed: the second window is beyond them.
-        assert left_seconds == [30, math.inf, math.inf]
-        assert hearing.left_seconds(last) == 80
+
+def test_a_header_that_proves_wrong_is_not_believed() -> None:
+    lease = Lease(7, longest_seconds=3600)
+    hearing = Hearing(Request(Recording(Task()), lease, 120, started_seconds=0))
+    hearing.announce(Header(25, 1))
+    told = []
+    for number in range(2):
+        hearing.meet(window(number))
+        told.append((lease.audio_seconds, hearing.left_seconds(window(number))))
+
+    assert told == [(25, 25), (40, 3600)]

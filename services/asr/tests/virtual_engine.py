@@ -1,5 +1,6 @@
 """The scheduler on a virtual clock: the engine's time is slept, and sleeping takes none."""
 
+import math
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
@@ -52,8 +53,21 @@ def run(scenario: Callable[[Scheduler], Awaitable[None]], **settings: int) -> Vi
     return engine
 
 
-def submit(scheduler: Scheduler, step: Step, share: Share | None = None, *, remaining_seconds: float = 10) -> Ticket:
-    return scheduler.submit(step, share or Share(), audio_seconds=10, remaining_seconds=remaining_seconds)
+def submit(
+    scheduler: Scheduler,
+    step: Step,
+    share: Share | None = None,
+    *,
+    remaining_seconds: float = 10,
+    deadline_seconds: float = math.inf,
+) -> Ticket:
+    return scheduler.submit(
+        step,
+        share or Share(),
+        audio_seconds=10,
+        remaining_seconds=remaining_seconds,
+        deadline_seconds=deadline_seconds,
+    )
 
 
 async def answered(scheduler: Scheduler, tickets: Sequence[Ticket]) -> list[str]:

@@ -19,6 +19,8 @@ SpeechError                        500  server_error            internal_error
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
+UNEXPECTED = "something unexpected happened; the request id leads to it in the logs"
+
 
 class SpeechError(Exception):
     """

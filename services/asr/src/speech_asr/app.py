@@ -34,6 +34,7 @@ def create_app(settings: AsrSettings | None = None, *, engine: Engine | None = N
     metrics.loaded(settings.model, 0.0)
     backlog = Backlog(
         limit_seconds=settings.queue_audio_seconds,
+        most_channels=settings.seats,
         longest_seconds=settings.max_audio_seconds,
         workers=layout.workers,
     )
@@ -48,9 +49,10 @@ def create_app(settings: AsrSettings | None = None, *, engine: Engine | None = N
         await to_thread.run_sync(warm_up)
         shell.loaded = Loaded([settings.engine], [settings.model])
 
-        def done(ticket: Ticket) -> None:
-            metrics.recognized(ticket)
-            backlog.recognized(ticket)
+        def ended(ticket: Ticket) -> None:
+            metrics.ended(ticket)
+            if ticket.result:
+                backlog.recognized(ticket)
 
         watchdog = Watchdog(loaded, workers=layout.workers, limit_seconds=settings.engine_seconds)
         shell.stuck = watchdog.stuck
@@ -60,13 +62,13 @@ def create_app(settings: AsrSettings | None = None, *, engine: Engine | None = N
             batch_size=layout.batch_size,
             windows_per_request=layout.windows_per_request,
             on_batch=metrics.batch,
-            on_done=done,
+            on_end=ended,
         )
         metrics.observe_queue(lambda: scheduler.waiting)
         metrics.observe_backlog(lambda: backlog.queued_seconds)
         try:
             async with scheduler.running():
-                yield {"pipeline": Pipeline(loaded, scheduler, settings, shell.metrics), "settings": settings}
+                yield {"pipeline": Pipeline(loaded, scheduler, backlog, settings, shell.metrics), "settings": settings}
         finally:
             loaded.close()
 

@@ -1,4 +1,9 @@
-"""Audio that was let in and is not recognized yet: above a limit, what comes is refused before its body is read."""
+"""
+Audio that was let in and is not recognized yet.
+
+Above a limit, what comes is refused before its body is read, by an estimate; once its length is known, what cannot be
+heard before its deadline is refused as well.
+"""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -24,34 +29,48 @@ class Lease:
 
     def __init__(self, audio_seconds: float, *, longest_seconds: float) -> None:
         self.audio_seconds = audio_seconds
-        self._longest_seconds = longest_seconds
+        self.longest_seconds = longest_seconds
+        self.channels = 1
+        self.is_estimate = True
         self._done_seconds = 0.0
+        self._unseen_seconds = 0.0
 
     @property
     def remaining_seconds(self) -> float:
-        return max(0.0, self.audio_seconds - self._done_seconds)
+        return max(0.0, self.audio_seconds - self._done_seconds) + self._unseen_seconds
 
     def correct(self, audio_seconds: float) -> None:
-        """The length is known better now; a header may still lie."""
-        self.audio_seconds = min(audio_seconds, self._longest_seconds)
+        """The length is known now; a header may still lie."""
+        self._become(audio_seconds, unseen_seconds=0.0)
+
+    def reach(self, audio_seconds: float) -> None:
+        """It is that long at least, and nobody knows how much is to come."""
+        self._become(audio_seconds, unseen_seconds=_UNKNOWN_SECONDS)
 
     def done(self, audio_seconds: float) -> None:
         """That much of it needs no more work."""
         self._done_seconds += audio_seconds
 
+    def _become(self, audio_seconds: float, *, unseen_seconds: float) -> None:
+        self.audio_seconds = min(audio_seconds, self.longest_seconds)
+        self._unseen_seconds = unseen_seconds
+        self.is_estimate = False
+
 
 class Backlog:
     """
-    At most *limit_seconds* of audio inside; a request that finds nobody before it is let in whatever its length.
+    At most *limit_seconds* of audio inside, and *most_channels* that are decoded at once; a request that finds nobody
+    before it is let in whatever its length.
 
     Belongs to one event loop, but for *queued_seconds*.
     """
 
-    def __init__(self, *, limit_seconds: float, longest_seconds: float, workers: int) -> None:
-        # Audio seconds a second; before anything was measured, as fast as it is spoken.
-        self.throughput = 1.0
+    def __init__(self, *, limit_seconds: float, longest_seconds: float, most_channels: int, workers: int) -> None:
+        # Audio seconds a second; None before anything was measured.
+        self.throughput: float | None = None
         self._limit_seconds = limit_seconds
         self._longest_seconds = longest_seconds
+        self._most_channels = most_channels
         self._workers = workers
         self._leases: set[Lease] = set()
 
@@ -78,17 +97,50 @@ class Backlog:
         finally:
             self._leases.remove(lease)
 
+    def split(self, lease: Lease, channels: int) -> None:
+        """Each channel has a decoder; raises `Overloaded` (queue_full) when that are too many together."""
+        others = sum(other.channels for other in self._leases if other is not lease)
+        if others and others + channels > self._most_channels:
+            raise Overloaded(
+                f"{others} channels are being recognized, of {self._most_channels} at most; try again",
+                retry_after_seconds=self.turn_seconds(),
+            )
+        lease.channels = channels
+
+    def check_in_time(self, lease: Lease, patience_seconds: float) -> None:
+        """
+        Raises `Overloaded` (queue_full) when what is before it leaves it no time.
+
+        The others have their turns as it has: each is before it with as much audio as its own, or with what it has.
+        """
+        own_seconds = lease.remaining_seconds
+        before_seconds = sum(
+            min(other.remaining_seconds, own_seconds)
+            for other in self._leases
+            if other is not lease and not other.is_estimate
+        )
+        if not before_seconds or self.throughput is None:
+            return
+        excess_seconds = before_seconds + own_seconds - patience_seconds * self.throughput
+        if excess_seconds > 0:
+            raise Overloaded(
+                f"{before_seconds:.0f} s of audio would be recognized before this, which is too long; try again",
+                retry_after_seconds=self._until_room(excess_seconds),
+            )
+
     def turn_seconds(self) -> float:
         """After how long one of those inside should be done, and its seat free."""
         return self._until_room(self.queued_seconds / max(1, len(self._leases)))
 
     def _until_room(self, audio_seconds: float) -> float:
-        return min(_LONGEST_WAIT_SECONDS, max(1.0, audio_seconds / self.throughput))
+        # Before anything was measured, as fast as it is spoken.
+        return min(_LONGEST_WAIT_SECONDS, max(1.0, audio_seconds / (self.throughput or 1.0)))
 
     def recognized(self, ticket: Ticket) -> None:
         """Learn the throughput from a window that is done."""
         measured = self._workers * ticket.audio_seconds / max(ticket.compute_seconds, _FASTEST_SECONDS)
-        self.throughput += _WEIGHT * (measured - self.throughput)
+        known = measured if self.throughput is None else self.throughput
+        self.throughput = known + _WEIGHT * (measured - known)
 
     def _estimate(self, headers: Headers) -> float:
         length = headers.get("content-length", "")

@@ -1,6 +1,5 @@
 """What is known of one recording while it is being recognized."""
 
-import math
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -59,14 +58,23 @@ Event = Heard | Progress | Whole
 
 @dataclass(slots=True)
 class Request:
-    """One request: its audio, its share of the engine, and how many channels of it are heard one by one."""
+    """
+    One request: its audio, its share of the engine, and how many channels of it are heard one by one.
+
+    *patience_seconds* is how long it may take, beside twice its audio.
+    """
 
     recording: Recording
     lease: Lease
+    patience_seconds: float
     channels: int = 1
     share: Share = field(default_factory=Share)
     started_seconds: float = field(default_factory=anyio.current_time)
     observation: Observation = field(default_factory=current)
+
+    def deadline_seconds(self, audio_seconds: float) -> float:
+        """When that much of it must have been heard, on the loop's clock."""
+        return self.started_seconds + self.patience_seconds + 2 * audio_seconds
 
 
 def spoken(outcome: Recognized) -> Recognized:
@@ -77,7 +85,7 @@ def spoken(outcome: Recognized) -> Recognized:
 
 def fate(outcome: Recognized | None) -> Fate:
     """What became of a window's speech: its words cannot be trusted where the engine broke, or ran into its bound."""
-    if outcome is None or outcome.cut:
+    if outcome is None or (outcome.cut and outcome.segments):
         return "failed"
     return "transcribed" if outcome.segments else "silent"
 
@@ -107,15 +115,24 @@ class Hearing:
 
     def meet(self, window: Window) -> None:
         """A window was cut: the last one, or the header, tells how long the whole is."""
-        whole_seconds = window.end_seconds if window.is_last else self._announced_seconds
-        if whole_seconds is not None:
-            self.request.lease.correct(whole_seconds * self.request.channels)
+        lease, channels = self.request.lease, self.request.channels
+        if (whole_seconds := self._whole_seconds(window)) is None:
+            lease.reach(max(lease.audio_seconds if window.start_sample else 0.0, window.end_seconds * channels))
+        else:
+            lease.correct(whole_seconds * channels)
 
     def left_seconds(self, window: Window) -> float:
-        """What is still to be heard of the whole request; endless for a *window* beyond what is known of its length."""
+        """What is still to be heard of the whole request: where nobody knows it, all that may be, but of the first."""
         lease = self.request.lease
-        is_known = window.is_last or window.end_seconds * self.request.channels < lease.audio_seconds
-        return lease.remaining_seconds if is_known else math.inf
+        is_known = window.start_sample == 0 or self._whole_seconds(window) is not None
+        return lease.remaining_seconds if is_known else lease.longest_seconds
+
+    def _whole_seconds(self, window: Window) -> float | None:
+        """How long the audio is, by its last *window* or its header, unless that has proved wrong."""
+        if window.is_last:
+            return window.end_seconds
+        announced_seconds = self._announced_seconds
+        return announced_seconds if announced_seconds and announced_seconds >= window.end_seconds else None
 
     def take(self, window: Window, outcome: Recognized | None) -> Generator[Heard | Progress]:
         """Count the window and tell what was said in it; *outcome* None when the engine failed on it."""

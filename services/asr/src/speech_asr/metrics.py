@@ -32,20 +32,20 @@ class RecognitionMetrics(EngineMetrics):
         """Ask for what is to be recognized at each scrape."""
         self._queued_audio.set_function(audio_seconds)
 
-    def batch(self, batch: Sequence[Ticket], compute_seconds: float) -> None:
+    def batch(self, batch: Sequence[Ticket]) -> None:
         """A batch has left the engine, whatever came of it."""
         self._batch.observe(len(batch))
         for ticket in batch:
             self.waited(ticket.waited_seconds, ticket.span)
-        whole_seconds = sum(ticket.audio_seconds for ticket in batch)
-        wasted_seconds = sum(ticket.audio_seconds for ticket in batch if ticket.dropped)
-        self.wasted(compute_seconds * wasted_seconds / whole_seconds)
 
-    def recognized(self, ticket: Ticket) -> None:
-        """A window is done, after as many calls as it took."""
+    def ended(self, ticket: Ticket) -> None:
+        """A window is done with, after as many calls as it took; of one that failed, no audio was recognized."""
+        if ticket.dropped:
+            self.wasted(ticket.compute_seconds)
+            return
         self.computed(
             self._engine,
             compute_seconds=ticket.compute_seconds,
-            audio_seconds=ticket.audio_seconds,
+            audio_seconds=ticket.audio_seconds if ticket.result else 0.0,
             span=ticket.span,
         )

@@ -15,7 +15,7 @@ import anyio
 import structlog
 from anyio import CapacityLimiter, to_thread
 
-from speech_asr.backlog import Lease
+from speech_asr.backlog import Backlog, Lease
 from speech_asr.coverage import Coverage
 from speech_asr.engines import Engine
 from speech_asr.hearing import Event, Hearing, Progress, Recording, Request, fate, spoken, whole
@@ -46,16 +46,19 @@ _LISTENERS_PER_WORKER = 2
 class Pipeline:
     """An engine behind its scheduler, with the bounds of one service."""
 
-    def __init__(self, engine: Engine, scheduler: Scheduler, settings: AsrSettings, metrics: Metrics) -> None:
+    def __init__(
+        self, engine: Engine, scheduler: Scheduler, backlog: Backlog, settings: AsrSettings, metrics: Metrics
+    ) -> None:
         self.engine = engine
         self._metrics = metrics
         self._scheduler = scheduler
+        self._backlog = backlog
         self._spool = Spool(settings.spool_bytes)
         self._detect = detector_for(settings.engine)
         self._limits = DecodeLimits(
             settings.max_audio_seconds, int(settings.max_audio_seconds * _RICHEST_BYTES_PER_SECOND)
         )
-        self._deadline_seconds = settings.deadline_seconds
+        self._patience_seconds = settings.deadline_seconds
         self._listeners = CapacityLimiter(max(4, _LISTENERS_PER_WORKER * settings.layout.workers))
 
     async def recognize(
@@ -70,7 +73,7 @@ class Pipeline:
         async with AsyncExitStack() as stack:
             with current().span.child("spool"):
                 path = await stack.enter_async_context(self._spool.receive(body))
-            request = Request(recording(), lease)
+            request = Request(recording(), lease, self._patience_seconds)
             hearings = await self._hearings(path, request)
             async with aclosing(self._in_step(path, hearings)) as events:
                 async for event in events:
@@ -105,6 +108,7 @@ class Pipeline:
                 param="file",
             )
         request.channels = header.channels
+        self._backlog.split(request.lease, request.channels)
         return [Hearing(request, channel) for channel in range(header.channels)]
 
     async def _in_step(self, path: Path, hearings: Sequence[Hearing]) -> AsyncGenerator[Event]:
@@ -150,7 +154,7 @@ class Pipeline:
             observation.stage = "decode"
             async with aclosing(cut):
                 async for window in cut:
-                    hearing.meet(window)
+                    self._meet(window, hearing)
                     ahead.append((window, await self._submitted(window, hearing)))
                     while ahead and (not hearing.may_run_ahead or len(ahead) > self._scheduler.windows_per_request):
                         yield await self._outcome(*ahead.popleft(), hearing)
@@ -161,6 +165,15 @@ class Pipeline:
             for _, ticket in ahead:
                 if ticket:
                     self._scheduler.drop(ticket)
+
+    def _meet(self, window: Window, hearing: Hearing) -> None:
+        """Raises `Overloaded` as soon as it is known how long the audio is, and that it cannot be heard in time."""
+        request, lease = hearing.request, hearing.request.lease
+        is_first = lease.is_estimate
+        hearing.meet(window)
+        if is_first:
+            patience_seconds = request.deadline_seconds(lease.audio_seconds) - anyio.current_time()
+            self._backlog.check_in_time(lease, patience_seconds)
 
     async def _submitted(self, window: Window, hearing: Hearing) -> Ticket | None:
         """The window's place in the line; None where there is no speech."""
@@ -173,6 +186,7 @@ class Pipeline:
             hearing.request.share,
             audio_seconds=window.seconds,
             remaining_seconds=hearing.left_seconds(window),
+            deadline_seconds=hearing.request.deadline_seconds(window.end_seconds * hearing.request.channels),
         )
 
     async def _outcome(
@@ -182,9 +196,7 @@ class Pipeline:
         if ticket is None:
             return window, Recognized(None, ())
         hearing.request.observation.stage = "queue" if self._scheduler.waits(ticket) else "engine"
-        audio_seconds = window.end_seconds * hearing.request.channels
-        deadline_seconds = hearing.request.started_seconds + self._deadline_seconds + 2 * audio_seconds
-        with anyio.move_on_after(max(0.0, deadline_seconds - anyio.current_time())):
+        with anyio.move_on_after(max(0.0, ticket.deadline_seconds - anyio.current_time())):
             try:
                 return window, spoken(await self._scheduler.result(ticket))
             except Exception:  # whatever breaks in an engine is that window's failure

@@ -2,10 +2,10 @@
 Who gets the engine, and when: windows of all requests in one line, in batches.
 
 A worker that is free takes a batch at once; while all are busy, the line fills, and up to *batch_size* windows of one
-key leave it together. Every second batch begins with the window that came first, the others with that of the request
-that has the least left: however many films are heard, the turn of the shortest clip comes with the next batch or the
-one after, and however many clips come, a film's does. A request has at most *windows_per_request* windows in the
-engine. What was cancelled while it waited is dropped; the engine itself cannot be stopped.
+key leave it together. By turns, a batch begins with the window that came first, with that of the request that has the
+fewest windows left, and with that whose deadline is next: however many films are heard, a clip's turn comes within
+three batches, and however many clips come, a film's does in time. A request has at most *windows_per_request* windows
+in the engine. What was cancelled while it waited is dropped; the engine itself cannot be stopped.
 """
 
 import math
@@ -18,6 +18,7 @@ import anyio
 
 from speech_asr.engines import Attempt, EngineStuck
 from speech_asr.segments import Recognized
+from speech_asr.vad import WINDOW_SECONDS
 from speech_core.service.observation import Observation, current
 from speech_core.service.tracing import NO_SPAN, Span
 
@@ -36,13 +37,15 @@ class Ticket:
     """
     A window in the line, or in the engine, until `result` is set or `error` is.
 
-    *observation* is that of its request, *span* its own, *waiting* that of its place in the line.
+    *observation* is that of its request, *span* its own, *waiting* that of its place in the line; *deadline_seconds* is
+    on the clock of the event loop.
     """
 
     attempt: Attempt
     share: Share
     audio_seconds: float
     remaining_seconds: float
+    deadline_seconds: float
     number: int
     observation: Observation = field(default_factory=Observation)
     span: Span = NO_SPAN
@@ -82,8 +85,13 @@ def _came_first(ticket: Ticket) -> tuple[float, ...]:
     return (ticket.number,)
 
 
-def _least_left(ticket: Ticket) -> tuple[float, ...]:
-    return ticket.remaining_seconds, ticket.number
+def _fewest_left(ticket: Ticket) -> tuple[float, ...]:
+    """In windows, as the engine works: of two clips, the one that came first."""
+    return math.ceil(ticket.remaining_seconds / WINDOW_SECONDS), ticket.number
+
+
+def _deadline_next(ticket: Ticket) -> tuple[float, ...]:
+    return ticket.deadline_seconds, ticket.number
 
 
 def _unwatched(*_: object) -> None:
@@ -111,7 +119,8 @@ class Scheduler:
     """
     Belongs to one event loop; *decode* runs a batch, in a thread in production.
 
-    *on_batch* is told each batch and its compute seconds, *on_done* each window that was recognized.
+    *on_batch* is told each batch that has left the engine, *on_end* each window that was recognized, has failed, or was
+    dropped: once, with all of its compute seconds.
     """
 
     def __init__(
@@ -121,19 +130,19 @@ class Scheduler:
         workers: int,
         batch_size: int,
         windows_per_request: int,
-        on_batch: Callable[[Sequence[Ticket], float], None] = _unwatched,
-        on_done: Callable[[Ticket], None] = _unwatched,
+        on_batch: Callable[[Sequence[Ticket]], None] = _unwatched,
+        on_end: Callable[[Ticket], None] = _unwatched,
     ) -> None:
         self._decode = decode
         self._workers = workers
         self._batch_size = batch_size
         self.windows_per_request = windows_per_request
         self._on_batch = on_batch
-        self._on_done = on_done
+        self._on_end = on_end
         self._line: list[Ticket] = []
         self._idle = workers
         self._numbers = count()
-        self._turns = cycle([_came_first, _least_left])
+        self._turns = cycle([_came_first, _fewest_left, _deadline_next])
         self._changed = anyio.Event()
 
     @asynccontextmanager
@@ -154,11 +163,19 @@ class Scheduler:
         """Whether it stands in the line."""
         return ticket in self._line
 
-    def submit(self, attempt: Attempt, share: Share, *, audio_seconds: float, remaining_seconds: float) -> Ticket:
+    def submit(
+        self,
+        attempt: Attempt,
+        share: Share,
+        *,
+        audio_seconds: float,
+        remaining_seconds: float,
+        deadline_seconds: float,
+    ) -> Ticket:
         """Put a window of *audio_seconds* into the line; *remaining_seconds* of its request are still to be heard."""
-        observation = current()
-        span = observation.span.child("window", {"speech.audio_seconds": audio_seconds})
-        ticket = Ticket(attempt, share, audio_seconds, remaining_seconds, next(self._numbers), observation, span)
+        ticket = Ticket(attempt, share, audio_seconds, remaining_seconds, deadline_seconds, next(self._numbers))
+        ticket.observation = current()
+        ticket.span = ticket.observation.span.child("window", {"speech.audio_seconds": audio_seconds})
         self._enqueue(ticket)
         return ticket
 
@@ -177,6 +194,7 @@ class Scheduler:
             if ticket in self._line:
                 self._line.remove(ticket)
                 ticket.waiting.end()
+                self._on_end(ticket)
         ticket.span.end()
 
     def _enqueue(self, ticket: Ticket) -> None:
@@ -229,7 +247,7 @@ class Scheduler:
         audio_seconds = sum(ticket.audio_seconds for ticket in batch)
         for ticket in batch:
             ticket.compute_seconds += compute_seconds * ticket.audio_seconds / audio_seconds
-        self._on_batch(batch, compute_seconds)
+        self._on_batch(batch)
         self._deliver(batch, outcome)
 
     def _deliver(self, batch: list[Ticket], outcome: Sequence[Recognized | Attempt] | Exception) -> None:
@@ -239,11 +257,10 @@ class Scheduler:
         for ticket, came in zip(batch, outcome, strict=True):
             if isinstance(came, Recognized):
                 ticket.result = came
-                ticket.done.set()
-                self._on_done(ticket)
-            elif not ticket.dropped:
+                self._end(ticket)
+            else:
                 ticket.attempt = came
-                self._enqueue(ticket)
+                self._again(ticket)
 
     def _fail(self, batch: list[Ticket], error: Exception) -> None:
         """A window that failed alone is at fault; of a batch, each is tried alone."""
@@ -252,7 +269,18 @@ class Scheduler:
         for ticket in batch:
             if is_final:
                 ticket.error = error
-                ticket.done.set()
-            elif not ticket.dropped:
+                self._end(ticket)
+            else:
                 ticket.alone = True
-                self._enqueue(ticket)
+                self._again(ticket)
+
+    def _again(self, ticket: Ticket) -> None:
+        """One more call, if anybody still waits for it."""
+        if ticket.dropped:
+            self._on_end(ticket)
+        else:
+            self._enqueue(ticket)
+
+    def _end(self, ticket: Ticket) -> None:
+        ticket.done.set()
+        self._on_end(ticket)

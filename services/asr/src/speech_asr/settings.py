@@ -12,6 +12,8 @@ from speech_core.service.settings import ServiceSettings
 _GIB = 1 << 30
 # Where the throughput of a GPU bends, and that of a CPU, of which a request waits for all of its batch.
 _BATCH_ON_A_GPU, _BATCH_ON_A_CPU = 16, 4
+# Takes one window at a time, with all cores: what else was in a call, or in a call beside it, would only wait there.
+_ONE_WINDOW_AT_A_TIME = "openai-whisper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class AsrSettings(ServiceSettings):
     def layout(self) -> Layout:
         """The division in force: what is not set follows from the cores that this process may use."""
         cores, on_cpu = available_cpus(requested=self.cpu_request), self.device == "cpu"
+        if self.engine == _ONE_WINDOW_AT_A_TIME:
+            return Layout(workers=1, threads=cores, batch_size=1, windows_per_request=1)
         workers = self.workers or (cores if on_cpu else 1)
         batch_size = self.batch_size or (_BATCH_ON_A_CPU if on_cpu else _BATCH_ON_A_GPU)
         fair_share = min(workers - 1, batch_size) if workers > 1 else batch_size // 2

@@ -16,7 +16,8 @@ from speech_core.audio import AudioFormat, Pcm
 SAMPLE_RATE_HZ = 16_000
 HEARD = AudioFormat(SAMPLE_RATE_HZ)
 # What Whisper takes at once.
-WINDOW_SAMPLES = 30 * SAMPLE_RATE_HZ
+WINDOW_SECONDS = 30
+WINDOW_SAMPLES = WINDOW_SECONDS * SAMPLE_RATE_HZ
 # A window is cut in its last two thirds: shorter ones would waste the model's fixed cost.
 _EARLIEST_CUT_SAMPLES = 10 * SAMPLE_RATE_HZ
 # A pause that one can hear between two words; below it, a cut could fall into a stop consonant.

@@ -7,7 +7,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from speech_core.errors import SpeechError
+from speech_core.errors import UNEXPECTED, SpeechError
 from speech_core.service.intake import unwrap
 from speech_core.service.observation import Observation, observed
 from speech_core.service.refusal import answer
@@ -121,7 +121,7 @@ class _Request:
         if not isinstance(error, SpeechError):
             log.error("unexpected_error", exc_info=error)
             self._observation.failed(error)
-            error = SpeechError("something unexpected happened; the request id leads to it in the logs")
+            error = SpeechError(UNEXPECTED)
         elif self._status is not None:
             log.warning("stream_cut", code=error.code, message=error.message)
         if scope["type"] == "http" and self._status is None:

@@ -6,12 +6,15 @@ from contextlib import aclosing
 from typing import TypeVar, cast
 
 import anyio
+import structlog
 from anyio import CancelScope
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from speech_core.errors import SpeechError, envelope
+from speech_core.errors import UNEXPECTED, SpeechError, envelope
 from speech_core.service.observation import current
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _KEEP_ALIVE_SECONDS = 15.0
 
@@ -87,7 +90,10 @@ async def _told(events: AsyncGenerator[tuple[str, str]]) -> AsyncGenerator[bytes
         try:
             async for name, content in events:
                 yield f"event: {name}\ndata: {content}\n\n".encode()
-        except SpeechError as error:
+        except Exception as error:  # whatever breaks, the caller is told
             current().failed(error)
+            if not isinstance(error, SpeechError):
+                log.exception("unexpected_error")
+                error = SpeechError(UNEXPECTED)
             content = json.dumps({"type": "error", **envelope(error)})
             yield f"event: error\ndata: {content}\n\n".encode()

@@ -54,12 +54,11 @@ class OpenAiWhisperEngine:
 
     The package is not made for threads: decoding hangs its cache on the model's own layers, words switch the kind of
     attention for all models of the process, and numba's simplest thread pool ends a process that enters it twice. So
-    the workers take turns, and the one whose turn it is has the threads of all.
+    calls take turns, and each has all threads.
     """
 
     def __init__(self, settings: AsrSettings) -> None:
-        layout = settings.layout
-        torch.set_num_threads(layout.workers * layout.threads)
+        torch.set_num_threads(settings.layout.threads)
         self._beam_size = settings.beam_size
         self._on_gpu = settings.device != "cpu"
         self._turn = Lock()
