@@ -1,3 +1,6 @@
+from contextlib import ExitStack
+
+import anyio
 import pytest
 from starlette.datastructures import Headers
 
@@ -65,3 +68,51 @@ def test_a_turn_is_what_one_of_those_inside_still_needs() -> None:
 def test_whoever_comes_first_is_let_in_whatever_its_length() -> None:
     with backlog(limit_seconds=1).take(of(1 << 30)):
         pass
+
+
+@pytest.mark.anyio
+async def test_what_cannot_be_heard_in_time_is_refused_once_its_length_is_known() -> None:
+    line, started_seconds = backlog(limit_seconds=28_800), anyio.current_time()
+    line.throughput = 10.0
+    with ExitStack() as inside:
+        film = inside.enter_context(line.take(UNKNOWN))
+        film.correct(3600)
+        line.check_in_time(film, started_seconds + 120 + 2 * 3600)
+
+        def come() -> None:
+            lease = inside.enter_context(line.take(UNKNOWN))
+            lease.correct(25)
+            line.check_in_time(lease, started_seconds + 120 + 2 * 25)
+
+        # Beside its own 25 s, 1675 fit into its 170, a third of which may be others'; the film's deadline is later.
+        for _ in range(1 + int(1675 / 3 / 25)):
+            come()
+        with pytest.raises(Overloaded) as refused:
+            come()
+
+    assert refused.value.code == "queue_full"
+    assert refused.value.retry_after_seconds >= 1
+
+
+@pytest.mark.anyio
+async def test_before_anything_was_measured_and_alone_nothing_is_too_late() -> None:
+    line = backlog()
+    with line.take(UNKNOWN) as first, line.take(UNKNOWN) as second:
+        first.correct(60)
+        line.check_in_time(first, anyio.current_time() + 1)
+        line.check_in_time(second, anyio.current_time() + 1)
+
+
+def test_channels_of_all_together_are_bounded() -> None:
+    line = backlog()
+    with line.take(UNKNOWN) as first, line.take(UNKNOWN) as second:
+        line.split(first, 8)
+        line.split(second, 8)
+        with pytest.raises(Overloaded), line.take(UNKNOWN) as third:
+            line.split(third, 2)
+
+
+def test_a_recording_with_more_channels_than_the_bound_is_heard_alone() -> None:
+    line = Backlog(limit_seconds=200, longest_seconds=3600, most_channels=2, workers=1)
+    with line.take(UNKNOWN) as lease:
+        line.split(lease, 8)

@@ -39,6 +39,14 @@ def test_what_nobody_said_is_no_text_and_silent(live) -> None:
     }
 
 
+def test_music_in_which_the_decoder_loops_is_silent_too(serve, engine) -> None:
+    engine.recognize = lambda attempt: Recognized("en", (Segment(0, 1, " ♪ ♪ ♪"),), cut=True)
+
+    told = httpx.post(f"{serve(engine).url}/api/stt/bytes", content=wav(tone(2))).json()
+
+    assert (told["text"], told["coverage"]["silent_seconds"]) == ("", 2)
+
+
 def test_music_before_the_first_word_does_not_tell_the_language(live) -> None:
     music, speech = tone(25), tone(20)
 

@@ -156,6 +156,24 @@ def test_an_engine_that_always_fails_is_an_error(serve, engine) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "engine_failed")
 
 
+def test_what_nobody_expected_ends_a_stream_with_an_error(serve, engine) -> None:
+    prepare, broken = engine.prepare, iter([False, True])
+
+    def prepared(samples, task, *, speech=None):
+        if next(broken):
+            raise RuntimeError("out of memory")
+        return prepare(samples, task)
+
+    engine.prepare = prepared
+
+    answer = post(serve(engine), wav(tone(25), silence(1), tone(25)), headers=EVENTS)
+
+    *_, name, content = [line for line in answer.text.splitlines() if line]
+    assert (answer.status_code, name) == (200, "event: error")
+    assert json.loads(content.removeprefix("data: "))["error"]["code"] == "internal_error"
+    assert "memory" not in answer.text
+
+
 def test_a_full_house_refuses_and_empties_again(serve, engine) -> None:
     live = serve(engine, seats=2)
     gate = engine.hold(0)

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speech_asr.engines import EngineStuck
-from speech_asr.scheduler import Scheduler, Share
+from speech_asr.scheduler import Scheduler, Share, Ticket
 from speech_asr.segments import Recognized
 
-from .virtual_engine import Step, answered, recognized, run, submit
+from .virtual_engine import Step, VirtualEngine, answered, recognized, run, submit
 
 
 def test_a_worker_that_is_free_takes_a_window_at_once() -> None:
@@ -120,6 +120,40 @@ def test_a_batch_that_hangs_is_not_tried_again() -> None:
 
     trio.run(scenario, clock=trio.testing.MockClock(autojump_threshold=0))
     assert batches == 1
+
+
+def test_every_second_in_the_engine_is_told_once_as_that_of_a_window_that_is_done_with() -> None:
+    ended: dict[str, tuple[float, bool]] = {}
+
+    def on_end(ticket: Ticket) -> None:
+        assert ticket.attempt.name not in ended
+        ended[ticket.attempt.name] = (ticket.compute_seconds, ticket.dropped)
+
+    async def scenario() -> None:
+        engine = VirtualEngine()
+        async with Scheduler(
+            engine.decode, workers=1, batch_size=1, windows_per_request=1, on_end=on_end
+        ).running() as scheduler:
+            left_inside = submit(scheduler, Step("left inside", 3))
+            left_between = submit(scheduler, Step("left between", following=Step("left between, again")))
+            bad = submit(scheduler, Step("bad", poisoned=True), remaining_seconds=60, deadline_seconds=9)
+            done = submit(scheduler, Step("done", following=Step("done, again")), remaining_seconds=60)
+            await anyio.sleep(1)
+            scheduler.drop(left_inside)
+            await anyio.sleep(3.5)
+            scheduler.drop(left_between)
+            with pytest.raises(RuntimeError):
+                await scheduler.result(bad)
+            await scheduler.result(done)
+
+    trio.run(scenario, clock=trio.testing.MockClock(autojump_threshold=0))
+
+    assert ended == {
+        "left inside": (3, True),
+        "left between, again": (1, True),
+        "bad": (1, False),
+        "done, again": (2, False),
+    }
 
 
 def test_a_poisoned_window_fails_alone() -> None:

@@ -19,6 +19,8 @@ from speech_gateway.app import create_app
 from speech_gateway.keys import digest_of
 from speech_gateway.settings import GatewaySettings
 
+from .conftest import DONE, segment
+
 SECRET = "the server's own"
 KEY = "ks-of-anna"
 
@@ -245,6 +247,15 @@ def test_a_file_that_breaks_changes_nothing(guarded, file, capsys) -> None:
 
     wait_until(lambda: "keys_not_read" in capsys.readouterr().out)
     assert post(url).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/stt/bytes", "/api/echo-bytes"])
+def test_audio_whose_length_was_not_known_at_first_counts_when_it_ends(net, guarded, path) -> None:
+    net.asr.script = [segment("one.", final=True), DONE.replace("{}", '{"text": "", "coverage": {"audio_seconds": 7}}')]
+    url = guarded(entry(audio_seconds_per_day=5))
+
+    assert post(url, path, accept="text/event-stream").status_code == 200
+    wait_until(lambda: post(url, path).status_code == 429)
 
 
 def test_usage_is_counted_by_the_name_of_the_key(net, file) -> None:

@@ -11,7 +11,7 @@ from speech_core.errors import Overloaded
 from speech_core.testing.live import live_server
 from speech_core.testing.waiting import wait_until
 from speech_gateway.app import create_app
-from speech_gateway.routes.error_watch import ErrorWatch
+from speech_gateway.routes.error_watch import ErrorWatch, HeardWatch
 from speech_gateway.settings import GatewaySettings
 
 SEGMENT = 'event: segment\ndata: {"start_ms": 0, "end_ms": 1000, "text": "one."}\n\n'
@@ -82,6 +82,19 @@ def test_an_error_is_seen_however_its_event_is_cut(size) -> None:
         watch.feed(told[at : at + size])
 
     assert (type(watch.error), watch.error.code) == (Overloaded, "queue_full")
+
+
+@pytest.mark.parametrize("size", [1, 3, 20, 1000])
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_what_was_heard_is_seen_in_the_last_event_however_it_is_cut(size, separators) -> None:
+    coverage = {"audio_seconds": 7.25, "transcribed_seconds": 7.25, "silent_seconds": 0.0, "failed_seconds": 0.0}
+    told = json.dumps({"text": "a" * 600, "coverage": coverage}, separators=separators)
+    events, watch = f"{SEGMENT}event: done\ndata: {told}\n\n".encode(), HeardWatch()
+
+    for at in range(0, len(events), size):
+        watch.feed(events[at : at + size])
+
+    assert watch.audio_seconds == 7.25
 
 
 def test_an_event_that_only_speaks_of_an_error_is_none(net, counted) -> None:

@@ -5,9 +5,11 @@ Above a limit, what comes is refused before its body is read, by an estimate; on
 heard before its deadline is refused as well.
 """
 
+import math
 from collections.abc import Generator
 from contextlib import contextmanager
 
+import anyio
 from starlette.datastructures import Headers
 
 from speech_asr.scheduler import Ticket
@@ -20,6 +22,8 @@ _UNKNOWN_SECONDS = 30.0
 _WEIGHT = 0.2
 _LONGEST_WAIT_SECONDS = 600.0
 _GUESSED_SHARE = 0.25
+# Of the time that a request has, what may be planned: those who come later have their turns as well.
+_SURE = 1 / 3
 # No window is done faster; only a fake engine's.
 _FASTEST_SECONDS = 1e-3
 
@@ -32,6 +36,8 @@ class Lease:
         self.longest_seconds = longest_seconds
         self.channels = 1
         self.is_estimate = True
+        # On the clock of the event loop, once it is known how long the audio is.
+        self.deadline_seconds = math.inf
         self._done_seconds = 0.0
         self._unseen_seconds = 0.0
 
@@ -107,24 +113,21 @@ class Backlog:
             )
         lease.channels = channels
 
-    def check_in_time(self, lease: Lease, patience_seconds: float) -> None:
-        """
-        Raises `Overloaded` (queue_full) when what is before it leaves it no time.
-
-        The others have their turns as it has: each is before it with as much audio as its own, or with what it has.
-        """
-        own_seconds = lease.remaining_seconds
+    def check_in_time(self, lease: Lease, deadline_seconds: float) -> None:
+        """Raises `Overloaded` (queue_full) when what is to be done before that is too much to be sure of it."""
+        lease.deadline_seconds = deadline_seconds
         before_seconds = sum(
-            min(other.remaining_seconds, own_seconds)
+            other.remaining_seconds
             for other in self._leases
-            if other is not lease and not other.is_estimate
+            if other is not lease and other.deadline_seconds <= deadline_seconds
         )
         if not before_seconds or self.throughput is None:
             return
-        excess_seconds = before_seconds + own_seconds - patience_seconds * self.throughput
+        room_seconds = self.throughput * (deadline_seconds - anyio.current_time()) - lease.remaining_seconds
+        excess_seconds = before_seconds - _SURE * room_seconds
         if excess_seconds > 0:
             raise Overloaded(
-                f"{before_seconds:.0f} s of audio would be recognized before this, which is too long; try again",
+                f"{before_seconds:.0f} s of audio are to be recognized before this; try again",
                 retry_after_seconds=self._until_room(excess_seconds),
             )
 

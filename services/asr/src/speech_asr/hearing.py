@@ -72,9 +72,10 @@ class Request:
     started_seconds: float = field(default_factory=anyio.current_time)
     observation: Observation = field(default_factory=current)
 
-    def deadline_seconds(self, audio_seconds: float) -> float:
-        """When that much of it must have been heard, on the loop's clock."""
-        return self.started_seconds + self.patience_seconds + 2 * audio_seconds
+    @property
+    def deadline_seconds(self) -> float:
+        """When it must have been heard, as far as it is known how long it is; on the loop's clock."""
+        return self.started_seconds + self.patience_seconds + 2 * self.lease.audio_seconds
 
 
 def spoken(outcome: Recognized) -> Recognized:

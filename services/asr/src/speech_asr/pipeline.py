@@ -168,12 +168,11 @@ class Pipeline:
 
     def _meet(self, window: Window, hearing: Hearing) -> None:
         """Raises `Overloaded` as soon as it is known how long the audio is, and that it cannot be heard in time."""
-        request, lease = hearing.request, hearing.request.lease
-        is_first = lease.is_estimate
+        request = hearing.request
+        is_first = request.lease.is_estimate
         hearing.meet(window)
         if is_first:
-            patience_seconds = request.deadline_seconds(lease.audio_seconds) - anyio.current_time()
-            self._backlog.check_in_time(lease, patience_seconds)
+            self._backlog.check_in_time(request.lease, request.deadline_seconds)
 
     async def _submitted(self, window: Window, hearing: Hearing) -> Ticket | None:
         """The window's place in the line; None where there is no speech."""
@@ -186,7 +185,7 @@ class Pipeline:
             hearing.request.share,
             audio_seconds=window.seconds,
             remaining_seconds=hearing.left_seconds(window),
-            deadline_seconds=hearing.request.deadline_seconds(window.end_seconds * hearing.request.channels),
+            deadline_seconds=hearing.request.deadline_seconds,
         )
 
     async def _outcome(

@@ -40,6 +40,7 @@ class Join:
         self._speech = speech
         self._broken: SpeechError | None = None
         self._account: Account = NoAccount()
+        self._heard_seconds = 0.0
 
     async def run(self, request: Request, body: AsyncGenerator[bytes] | None, hear: Heard, speak: "Speaker") -> None:
         """Call *hear* with each segment, *speak* with the sound; raises the first error of either service."""
@@ -52,9 +53,7 @@ class Join:
             if answer.status != 200:
                 raise await asr.refusal(answer)
             self._account = request.state.account
-            heard_seconds = float(answer.headers.get("x-audio-seconds", 0))
-            self._account.heard(heard_seconds)
-            current().fields["audio_seconds"] = heard_seconds
+            self._heard_until(float(answer.headers.get("x-audio-seconds", 0)))
             async with aclosing(self._segments(answer)) as segments:
                 first = await anext(segments, None)
                 if first is None:
@@ -115,6 +114,12 @@ class Join:
         self._account.spoke(len(segment.text))
         await to_speaker.send(" ".join(segment.text.split()))
 
+    def _heard_until(self, audio_seconds: float) -> None:
+        """Count what was not counted yet: at the beginning it may not be known how long the audio is."""
+        if audio_seconds > self._heard_seconds:
+            self._account.heard(audio_seconds - self._heard_seconds)
+            self._heard_seconds = current().fields["audio_seconds"] = audio_seconds
+
     async def _segments(self, answer: aiohttp.ClientResponse) -> AsyncGenerator[SegmentEvent]:
         """The segments with words in them; raises what asr tells, or `Unavailable` when it tells no end."""
         reader = EventReader()
@@ -122,6 +127,7 @@ class Join:
             async for part in parts:
                 for name, content in reader.feed(part):
                     if name == "done":
+                        self._heard_until(json.loads(content).get("coverage", {}).get("audio_seconds", 0))
                         return
                     if name == "error":
                         raise from_event(json.loads(content))

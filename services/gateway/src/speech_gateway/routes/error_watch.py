@@ -1,12 +1,18 @@
-"""The error in an answer that is only passed on."""
+"""The error in an answer that is only passed on, and how much was heard for it."""
 
 import json
+import re
 
 from speech_core.errors import SpeechError, from_event
 
 # How a service tells that it has failed; it is its last event. JSON has no line that says so.
 _ERROR = b"\n\nevent: error\ndata: "
 _MAX_ERROR_BYTES = 64 * 1024
+
+
+# Of the last event of a recognition, which ends with it.
+_HEARD = re.compile(rb'"coverage": ?\{"audio_seconds": ?([0-9.]+)[^{}]*\}\}\s*$')
+_END_BYTES = 512
 
 
 class EnvelopeWatch:
@@ -55,3 +61,20 @@ class ErrorWatch:
             return from_event(json.loads(self._held))
         except ValueError:
             return SpeechError("the service has failed in its own words")
+
+
+class HeardWatch:
+    """Sees how much audio was heard, in the last event of a recognition that is only passed on."""
+
+    def __init__(self) -> None:
+        self._end = b""
+
+    def feed(self, part: bytes) -> None:
+        """The next bytes, cut anywhere."""
+        self._end = (self._end + part)[-_END_BYTES:]
+
+    @property
+    def audio_seconds(self) -> float:
+        """0 where the stream has not ended so."""
+        found = _HEARD.search(self._end)
+        return float(found[1]) if found else 0.0

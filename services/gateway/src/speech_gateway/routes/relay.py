@@ -16,7 +16,7 @@ from speech_core.service.operations import Operation
 from speech_core.service.streaming import ClosingResponse
 from speech_gateway.accounts import Account
 from speech_gateway.headers import to_caller, to_upstream
-from speech_gateway.routes.error_watch import EnvelopeWatch, ErrorWatch
+from speech_gateway.routes.error_watch import EnvelopeWatch, ErrorWatch, HeardWatch
 from speech_gateway.sound_length import SoundLength
 from speech_gateway.upstreams.service import Service
 
@@ -71,18 +71,20 @@ async def relay(request: Request, service: Service) -> Response:
         )
         if answer.status == 503:  # by its code it is a refusal, or a failure
             raise await service.refusal(answer)
-        _use(request.state.account, answer.headers)
-        body = _passed_on(service, answer, stack.pop_all())
+        account: Account = request.state.account
+        body = _passed_on(service, answer, _Seen(answer, account, _use(account, answer.headers)), stack.pop_all())
     return ClosingResponse(body, answer.status, to_caller(answer.headers))
 
 
-def _use(account: Account, headers: Mapping[str, str]) -> None:
-    """What the service says that it has heard, or is to speak."""
-    if seconds := headers.get("x-audio-seconds"):
-        account.heard(float(seconds))
-        current().fields["audio_seconds"] = float(seconds)
+def _use(account: Account, headers: Mapping[str, str]) -> float:
+    """What the service says that it has heard, or is to speak; returns the seconds of it."""
     if characters := headers.get("x-text-characters"):
         account.spoke(int(characters))
+    audio_seconds = float(headers.get("x-audio-seconds", 0))
+    if audio_seconds:
+        account.heard(audio_seconds)
+        current().fields["audio_seconds"] = audio_seconds
+    return audio_seconds
 
 
 async def _counted(request: Request) -> AsyncGenerator[bytes]:
@@ -100,8 +102,9 @@ def has_body(request: Request) -> bool:
     return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
 
 
-async def _passed_on(service: Service, answer: aiohttp.ClientResponse, stack: AsyncExitStack) -> AsyncGenerator[bytes]:
-    seen = _Seen(answer)
+async def _passed_on(
+    service: Service, answer: aiohttp.ClientResponse, seen: "_Seen", stack: AsyncExitStack
+) -> AsyncGenerator[bytes]:
     async with stack:
         try:
             async for part in service.read(answer):
@@ -112,12 +115,18 @@ async def _passed_on(service: Service, answer: aiohttp.ClientResponse, stack: As
 
 
 class _Seen:
-    """What the log and the trace are told of an answer that passes: its error, or how long it sounds."""
+    """
+    What log, trace and account are told of an answer that passes: its error, how long it sounds, what was heard.
 
-    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+    Of events, *heard_seconds* were counted at their beginning, when it may not be known how long the audio is.
+    """
+
+    def __init__(self, answer: aiohttp.ClientResponse, account: Account, heard_seconds: float) -> None:
+        self._account, self._heard_seconds = account, heard_seconds
         content_type = answer.headers.get("content-type", "")
         self._envelope = EnvelopeWatch(answer.status) if answer.status >= 400 else None
         self._events = ErrorWatch() if content_type.startswith("text/event-stream") else None
+        self._heard = HeardWatch()
         self._length = SoundLength(content_type)
 
     def part(self, part: bytes) -> None:
@@ -125,6 +134,7 @@ class _Seen:
             self._envelope.feed(part)
         elif self._events is not None:
             self._events.feed(part)
+            self._heard.feed(part)
             if error := self._events.error:
                 current().failed(error)
         else:
@@ -133,5 +143,9 @@ class _Seen:
     def end(self) -> None:
         if self._envelope is not None:
             current().named(self._envelope.code)
+        elif self._events is not None:
+            if (seconds := self._heard.audio_seconds) > self._heard_seconds:
+                self._account.heard(seconds - self._heard_seconds)
+                current().fields["audio_seconds"] = seconds
         elif (seconds := self._length.seconds) is not None:
             current().fields["audio_seconds"] = seconds
