@@ -17,26 +17,38 @@ from speech_asr.engines.faster_whisper import FasterWhisperEngine
 from speech_asr.segments import Recognized
 from speech_asr.settings import AsrSettings
 
+Said = list[tuple[int, ...]]
 
-def tokens(outcome: Recognized | WhisperAttempt) -> list[int]:
-    """What the decoder said in this one call; what follows it may be sampled, and so differs from run to run."""
+
+def tokens(outcome: Recognized | WhisperAttempt) -> tuple[int, ...]:
+    """What the decoder has said until now, and in the call before this if it was not good enough."""
     if isinstance(outcome, WhisperAttempt) and outcome.tried:
-        return list(outcome.tried[-1].tokens)
+        return outcome.tried[-1].tokens
     segments = outcome.segments if isinstance(outcome, Recognized) else outcome.found
-    return [token for segment in segments if segment.decoded for token in segment.decoded.tokens]
+    return tuple(token for segment in segments if segment.decoded for token in segment.decoded.tokens)
 
 
-def in_batches(engine: FasterWhisperEngine, attempts: Sequence[WhisperAttempt], size: int) -> dict[int, list[int]]:
-    """The tokens of each, decoded with others of its key that chance put beside it."""
-    by_key: dict[object, list[int]] = defaultdict(list)
-    for index in random.sample(range(len(attempts)), len(attempts)):
-        by_key[attempts[index].key].append(index)
-    said: dict[int, list[int]] = {}
-    for indices in by_key.values():
-        for start in range(0, len(indices), size):
-            batch = indices[start : start + size]
-            outcomes = engine.decode([attempts[index] for index in batch])
-            said |= {index: tokens(outcome) for index, outcome in zip(batch, outcomes, strict=True)}
+def in_batches(engine: FasterWhisperEngine, attempts: Sequence[WhisperAttempt], size: int) -> list[Said]:
+    """
+    What was said of each after each call, decoded with others of its key that chance put beside it.
+
+    Until its end, or until the decoder would sample: that differs from run to run.
+    """
+    said: list[Said] = [[] for _ in attempts]
+    waiting = dict(enumerate(attempts))
+    while waiting:
+        by_key: dict[object, list[int]] = defaultdict(list)
+        for index in random.sample(sorted(waiting), len(waiting)):
+            by_key[waiting[index].key].append(index)
+        for indices in by_key.values():
+            for start in range(0, len(indices), size):
+                batch = indices[start : start + size]
+                for index, outcome in zip(batch, engine.decode([waiting[index] for index in batch]), strict=True):
+                    said[index].append(tokens(outcome))
+                    if isinstance(outcome, WhisperAttempt) and outcome.temperature == 0:
+                        waiting[index] = outcome
+                    else:
+                        del waiting[index]
     return said
 
 
@@ -56,7 +68,7 @@ def main() -> int:
             attempts = [engine.prepare(decode_audio(str(clip.path)), Task()) for clip in clips]
             alone = in_batches(engine, attempts, 1)
             together = in_batches(engine, attempts, arguments.batch)
-            wrong = [clips[index].path.name for index in alone if alone[index] != together[index]]
+            wrong = [clip.path.name for clip, one, other in zip(clips, alone, together, strict=True) if one != other]
             same = (
                 f"{len(clips) - len(wrong)} of {len(clips)} clips have the same tokens in batches of {arguments.batch}"
             )
@@ -67,6 +79,11 @@ def main() -> int:
                     "beam_size": beam_size,
                     "batch": arguments.batch,
                     "clips": len(clips),
+                    "calls": sum(map(len, alone)),
+                    "tokens": sum(len(said[-1]) for said in alone),
+                    "without_tokens": [
+                        clip.path.name for clip, said in zip(clips, alone, strict=True) if not any(said)
+                    ],
                     "differing": wrong,
                 }
             )
