@@ -15,8 +15,14 @@ def of(length: int) -> Headers:
     return Headers({"content-length": str(length)})
 
 
-def backlog(limit_seconds: float = 200) -> Backlog:
-    return Backlog(limit_seconds=limit_seconds, longest_seconds=3600, most_channels=16, workers=2)
+def backlog(limit_seconds: float = 200, most_channels: int = 64) -> Backlog:
+    return Backlog(
+        limit_seconds=limit_seconds,
+        longest_seconds=3600,
+        shortest_seconds=10,
+        most_channels=most_channels,
+        workers=2,
+    )
 
 
 def test_a_request_is_estimated_by_its_length_and_corrected_when_it_is_known() -> None:
@@ -47,7 +53,7 @@ def test_a_guess_takes_a_quarter_of_the_limit_at_most_and_a_header_no_more_than_
 def test_above_the_limit_the_refusal_says_when_there_will_be_room() -> None:
     line = backlog(limit_seconds=40)
     for _ in range(100):  # until the average has settled: 8 s of audio a second by each of two workers
-        line.recognized(Ticket("attempt", Share(), 8, 8, 0, 0, compute_seconds=1))
+        line.recognized(Ticket("attempt", Share(), 16, 16, 0, 0, compute_seconds=2))
     with line.take(UNKNOWN) as lease:
         lease.correct(70)
         with pytest.raises(Overloaded) as refused, line.take(UNKNOWN):
@@ -77,12 +83,13 @@ async def test_what_cannot_be_heard_in_time_is_refused_once_its_length_is_known(
     with ExitStack() as inside:
         film = inside.enter_context(line.take(UNKNOWN))
         film.correct(3600)
-        line.check_in_time(film, started_seconds + 120 + 2 * 3600)
+        film.deadline_seconds = started_seconds + 120 + 2 * 3600
 
         def come() -> None:
             lease = inside.enter_context(line.take(UNKNOWN))
             lease.correct(25)
             line.check_in_time(lease, started_seconds + 120 + 2 * 25)
+            lease.deadline_seconds = started_seconds + 120 + 2 * 25
 
         # Beside its own 25 s, 1675 fit into its 170, a third of which may be others'; the film's deadline is later.
         for _ in range(1 + int(1675 / 3 / 25)):
@@ -96,23 +103,37 @@ async def test_what_cannot_be_heard_in_time_is_refused_once_its_length_is_known(
 
 @pytest.mark.anyio
 async def test_before_anything_was_measured_and_alone_nothing_is_too_late() -> None:
-    line = backlog()
+    line, deadline_seconds = backlog(), anyio.current_time() + 1
     with line.take(UNKNOWN) as first, line.take(UNKNOWN) as second:
-        first.correct(60)
-        line.check_in_time(first, anyio.current_time() + 1)
-        line.check_in_time(second, anyio.current_time() + 1)
+        first.deadline_seconds = deadline_seconds
+        line.check_in_time(second, deadline_seconds)
+        line.throughput = 0.01
+        with pytest.raises(Overloaded):
+            line.check_in_time(second, deadline_seconds)
+    with line.take(UNKNOWN) as alone:
+        line.check_in_time(alone, deadline_seconds)
+
+
+def test_a_word_costs_as_much_as_the_shortest_window() -> None:
+    line = backlog()
+    line.recognized(Ticket("attempt", Share(), 0.5, 0.5, 0, 0, compute_seconds=1))
+
+    # Ten seconds in one, by each of two workers.
+    assert line.throughput == 20
 
 
 def test_channels_of_all_together_are_bounded() -> None:
-    line = backlog()
+    line = backlog(most_channels=16)
     with line.take(UNKNOWN) as first, line.take(UNKNOWN) as second:
         line.split(first, 8)
+        with pytest.raises(Overloaded):
+            line.split(second, 9)
         line.split(second, 8)
-        with pytest.raises(Overloaded), line.take(UNKNOWN) as third:
-            line.split(third, 2)
+        with pytest.raises(Overloaded), line.take(UNKNOWN):
+            pytest.fail("one more was let in")
 
 
 def test_a_recording_with_more_channels_than_the_bound_is_heard_alone() -> None:
-    line = Backlog(limit_seconds=200, longest_seconds=3600, most_channels=2, workers=1)
+    line = backlog(most_channels=2)
     with line.take(UNKNOWN) as lease:
         line.split(lease, 8)

@@ -43,11 +43,14 @@ def test_a_clip_waits_for_three_batches_at_most_however_many_hours_are_heard(
 
     async def listen(scheduler: Scheduler, hour: Hour) -> None:
         """As the pipeline does: no more windows in the line than its share, and one."""
-        share, ahead = Share(), []
+        share, ahead, started_seconds = Share(), [], anyio.current_time()
         for number in range(hour.windows):
             left_seconds = HOUR_SECONDS * (1 - number / hour.windows)
             step = Step(f"hour {number}", hour.seconds, hour.key)
-            ahead.append(submit(scheduler, step, share, remaining_seconds=left_seconds))
+            deadline_seconds = started_seconds + 120 + 2 * HOUR_SECONDS
+            ahead.append(
+                submit(scheduler, step, share, remaining_seconds=left_seconds, deadline_seconds=deadline_seconds)
+            )
             if len(ahead) > windows_per_request:
                 await answered(scheduler, [ahead.pop(0)])
         await answered(scheduler, ahead)
@@ -58,7 +61,10 @@ def test_a_clip_waits_for_three_batches_at_most_however_many_hours_are_heard(
                 tasks.start_soon(listen, scheduler, hour)
             for pause_seconds in pauses:
                 await anyio.sleep(pause_seconds)
-                clip = submit(scheduler, Step("clip"), remaining_seconds=CLIP_SECONDS)
+                deadline_seconds = anyio.current_time() + 120 + 2 * CLIP_SECONDS
+                clip = submit(
+                    scheduler, Step("clip"), remaining_seconds=CLIP_SECONDS, deadline_seconds=deadline_seconds
+                )
                 await answered(scheduler, [clip])
                 waited_seconds.append(clip.waited_seconds)
 

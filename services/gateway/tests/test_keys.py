@@ -255,7 +255,7 @@ def test_audio_whose_length_was_not_known_at_first_counts_when_it_ends(net, guar
     url = guarded(entry(audio_seconds_per_day=5))
 
     assert post(url, path, accept="text/event-stream").status_code == 200
-    wait_until(lambda: post(url, path).status_code == 429)
+    wait_until(lambda: post(url, path, accept="text/event-stream").status_code == 429)
 
 
 def test_usage_is_counted_by_the_name_of_the_key(net, file) -> None:

@@ -34,6 +34,7 @@ def create_app(settings: AsrSettings | None = None, *, engine: Engine | None = N
     metrics.loaded(settings.model, 0.0)
     backlog = Backlog(
         limit_seconds=settings.queue_audio_seconds,
+        shortest_seconds=settings.shortest_window_seconds,
         most_channels=settings.seats,
         longest_seconds=settings.max_audio_seconds,
         workers=layout.workers,

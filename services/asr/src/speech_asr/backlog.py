@@ -36,7 +36,7 @@ class Lease:
         self.longest_seconds = longest_seconds
         self.channels = 1
         self.is_estimate = True
-        # On the clock of the event loop, once it is known how long the audio is.
+        # On the clock of the event loop, once it was let in for good.
         self.deadline_seconds = math.inf
         self._done_seconds = 0.0
         self._unseen_seconds = 0.0
@@ -51,7 +51,8 @@ class Lease:
 
     def reach(self, audio_seconds: float) -> None:
         """It is that long at least, and nobody knows how much is to come."""
-        self._become(audio_seconds, unseen_seconds=_UNKNOWN_SECONDS)
+        if self.is_estimate or audio_seconds > self.audio_seconds:
+            self._become(audio_seconds, unseen_seconds=_UNKNOWN_SECONDS)
 
     def done(self, audio_seconds: float) -> None:
         """That much of it needs no more work."""
@@ -71,11 +72,20 @@ class Backlog:
     Belongs to one event loop, but for *queued_seconds*.
     """
 
-    def __init__(self, *, limit_seconds: float, longest_seconds: float, most_channels: int, workers: int) -> None:
-        # Audio seconds a second; None before anything was measured.
+    def __init__(
+        self,
+        *,
+        limit_seconds: float,
+        longest_seconds: float,
+        shortest_seconds: float,
+        most_channels: int,
+        workers: int,
+    ) -> None:
+        # Audio seconds a second, of windows that are not shorter than the shortest; None before anything was measured.
         self.throughput: float | None = None
         self._limit_seconds = limit_seconds
         self._longest_seconds = longest_seconds
+        self._shortest_seconds = shortest_seconds
         self._most_channels = most_channels
         self._workers = workers
         self._leases: set[Lease] = set()
@@ -96,6 +106,7 @@ class Backlog:
                 f"{queued_seconds:.0f} s of audio wait to be recognized; try again",
                 retry_after_seconds=self._until_room(excess_seconds),
             )
+        self._check_channels(self._leases, 1)
         lease = Lease(seconds, longest_seconds=self._longest_seconds)
         self._leases.add(lease)
         try:
@@ -105,31 +116,37 @@ class Backlog:
 
     def split(self, lease: Lease, channels: int) -> None:
         """Each channel has a decoder; raises `Overloaded` (queue_full) when that are too many together."""
-        others = sum(other.channels for other in self._leases if other is not lease)
-        if others and others + channels > self._most_channels:
+        self._check_channels(self._leases - {lease}, channels)
+        lease.channels = channels
+
+    def _check_channels(self, others: set[Lease], channels: int) -> None:
+        taken = sum(other.channels for other in others)
+        if taken and taken + channels > self._most_channels:
             raise Overloaded(
-                f"{others} channels are being recognized, of {self._most_channels} at most; try again",
+                f"{taken} channels are being recognized, of {self._most_channels} at most; try again",
                 retry_after_seconds=self.turn_seconds(),
             )
-        lease.channels = channels
 
     def check_in_time(self, lease: Lease, deadline_seconds: float) -> None:
         """Raises `Overloaded` (queue_full) when what is to be done before that is too much to be sure of it."""
-        lease.deadline_seconds = deadline_seconds
         before_seconds = sum(
-            other.remaining_seconds
+            self._cost_seconds(other.remaining_seconds)
             for other in self._leases
             if other is not lease and other.deadline_seconds <= deadline_seconds
         )
         if not before_seconds or self.throughput is None:
             return
-        room_seconds = self.throughput * (deadline_seconds - anyio.current_time()) - lease.remaining_seconds
-        excess_seconds = before_seconds - _SURE * room_seconds
+        room_seconds = self.throughput * (deadline_seconds - anyio.current_time())
+        excess_seconds = before_seconds - _SURE * (room_seconds - self._cost_seconds(lease.remaining_seconds))
         if excess_seconds > 0:
             raise Overloaded(
                 f"{before_seconds:.0f} s of audio are to be recognized before this; try again",
                 retry_after_seconds=self._until_room(excess_seconds),
             )
+
+    def _cost_seconds(self, audio_seconds: float) -> float:
+        """A word costs the engine as much as the shortest window."""
+        return max(audio_seconds, self._shortest_seconds)
 
     def turn_seconds(self) -> float:
         """After how long one of those inside should be done, and its seat free."""
@@ -141,7 +158,8 @@ class Backlog:
 
     def recognized(self, ticket: Ticket) -> None:
         """Learn the throughput from a window that is done."""
-        measured = self._workers * ticket.audio_seconds / max(ticket.compute_seconds, _FASTEST_SECONDS)
+        cost_seconds = self._cost_seconds(ticket.audio_seconds)
+        measured = self._workers * cost_seconds / max(ticket.compute_seconds, _FASTEST_SECONDS)
         known = measured if self.throughput is None else self.throughput
         self.throughput = known + _WEIGHT * (measured - known)
 

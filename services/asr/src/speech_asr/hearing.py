@@ -118,7 +118,7 @@ class Hearing:
         """A window was cut: the last one, or the header, tells how long the whole is."""
         lease, channels = self.request.lease, self.request.channels
         if (whole_seconds := self._whole_seconds(window)) is None:
-            lease.reach(max(lease.audio_seconds if window.start_sample else 0.0, window.end_seconds * channels))
+            lease.reach(window.end_seconds * channels)
         else:
             lease.correct(whole_seconds * channels)
 

@@ -39,13 +39,13 @@ class RecognitionMetrics(EngineMetrics):
             self.waited(ticket.waited_seconds, ticket.span)
 
     def ended(self, ticket: Ticket) -> None:
-        """A window is done with, after as many calls as it took; of one that failed, no audio was recognized."""
+        """A window is done with, after as many calls as it took."""
         if ticket.dropped:
             self.wasted(ticket.compute_seconds)
             return
         self.computed(
             self._engine,
             compute_seconds=ticket.compute_seconds,
-            audio_seconds=ticket.audio_seconds if ticket.result else 0.0,
+            audio_seconds=ticket.audio_seconds,
             span=ticket.span,
         )

@@ -167,12 +167,13 @@ class Pipeline:
                     self._scheduler.drop(ticket)
 
     def _meet(self, window: Window, hearing: Hearing) -> None:
-        """Raises `Overloaded` as soon as it is known how long the audio is, and that it cannot be heard in time."""
-        request = hearing.request
-        is_first = request.lease.is_estimate
+        """Raises `Overloaded` where the first window shows that the audio cannot be heard in time."""
+        request, lease = hearing.request, hearing.request.lease
+        is_first = lease.is_estimate
         hearing.meet(window)
         if is_first:
-            self._backlog.check_in_time(request.lease, request.deadline_seconds)
+            self._backlog.check_in_time(lease, request.deadline_seconds)
+        lease.deadline_seconds = request.deadline_seconds
 
     async def _submitted(self, window: Window, hearing: Hearing) -> Ticket | None:
         """The window's place in the line; None where there is no speech."""

@@ -10,8 +10,8 @@ _ERROR = b"\n\nevent: error\ndata: "
 _MAX_ERROR_BYTES = 64 * 1024
 
 
-# Of the last event of a recognition, which ends with it.
-_HEARD = re.compile(rb'"coverage": ?\{"audio_seconds": ?([0-9.]+)[^{}]*\}\}\s*$')
+# Of the last event of a recognition, with no more than its type behind it.
+_HEARD = re.compile(rb'"coverage": ?\{"audio_seconds": ?([0-9.]+)[^{}]*\}[^{}]*\}\s*$')
 _END_BYTES = 512
 
 
