@@ -30,10 +30,11 @@ def probed(sound: bytes) -> dict:
     return stream
 
 
-def decoded_seconds(sound: bytes, rate_hz: int) -> float:
-    command = ["ffmpeg", "-v", "error", "-i", "pipe:0", "-f", "s16le", "-ac", "1", "-ar", str(rate_hz), "pipe:1"]
-    ran = subprocess.run(command, input=sound, capture_output=True, check=True, timeout=60)
-    assert ran.stderr == b""
+def decoded_seconds(sound: bytes, rate_hz: int, *, is_whole: bool = True) -> float:
+    """How long it is when ffmpeg plays it, which finds nothing wrong with a whole file."""
+    command = [program("ffmpeg"), "-v", "error", "-i", "pipe:0", "-f", "s16le", "-ac", "1", "-ar", f"{rate_hz}", "-"]
+    ran = subprocess.run(command, input=sound, capture_output=True, check=is_whole, timeout=60)
+    assert ran.stderr == b"" or not is_whole
     return len(ran.stdout) / 2 / rate_hz
 
 
@@ -83,13 +84,7 @@ def test_bare_samples_say_their_rate_and_are_as_long_as_what_was_spoken(url) -> 
 def test_every_beginning_can_be_played(url, name) -> None:
     sound = httpx.post(f"{url}/api/tts", json={"text": "word " * WORDS, "format": name}, timeout=30).content
 
-    heard = []
-    for part in (0.25, 0.5, 0.75):
-        command = ["ffmpeg", "-v", "fatal", "-i", "pipe:0", "-f", "s16le", "-ac", "1", "-ar", "16000", "pipe:1"]
-        ran = subprocess.run(
-            command, input=sound[: int(part * len(sound))], capture_output=True, check=False, timeout=60
-        )
-        heard.append(len(ran.stdout) / 2 / 16_000)
+    heard = [decoded_seconds(sound[: int(part * len(sound))], 16_000, is_whole=False) for part in (0.25, 0.5, 0.75)]
 
     # A decoder of flac looks a second ahead.
     assert heard == [pytest.approx(part * SECONDS, abs=1.5) for part in (0.25, 0.5, 0.75)]
