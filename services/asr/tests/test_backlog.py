@@ -122,6 +122,15 @@ def test_a_word_costs_as_much_as_the_shortest_window() -> None:
     assert line.throughput == 20
 
 
+def test_the_throughput_is_that_of_a_whole_batch() -> None:
+    line = backlog()
+    for _ in range(100):  # by audio, a fifth of four seconds and the rest: two windows in four
+        line.recognized(Ticket("attempt", Share(), 2, 2, 0, 0, compute_seconds=0.8))
+        line.recognized(Ticket("attempt", Share(), 8, 8, 0, 0, compute_seconds=3.2))
+
+    assert line.throughput == pytest.approx(2 * 20 / 4, rel=0.2)
+
+
 def test_channels_of_all_together_are_bounded() -> None:
     line = backlog(most_channels=16)
     with line.take(UNKNOWN) as first, line.take(UNKNOWN) as second:

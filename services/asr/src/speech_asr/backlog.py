@@ -83,6 +83,7 @@ class Backlog:
     ) -> None:
         # Audio seconds a second, of windows that are not shorter than the shortest; None before anything was measured.
         self.throughput: float | None = None
+        self._mean_cost_seconds = self._mean_compute_seconds = 0.0
         self._limit_seconds = limit_seconds
         self._longest_seconds = longest_seconds
         self._shortest_seconds = shortest_seconds
@@ -158,10 +159,12 @@ class Backlog:
 
     def recognized(self, ticket: Ticket) -> None:
         """Learn the throughput from a window that is done."""
-        cost_seconds = self._cost_seconds(ticket.audio_seconds)
-        measured = self._workers * cost_seconds / max(ticket.compute_seconds, _FASTEST_SECONDS)
-        known = measured if self.throughput is None else self.throughput
-        self.throughput = known + _WEIGHT * (measured - known)
+        weight = 1.0 if self.throughput is None else _WEIGHT
+        compute_seconds = max(ticket.compute_seconds, _FASTEST_SECONDS)
+        self._mean_cost_seconds += weight * (self._cost_seconds(ticket.audio_seconds) - self._mean_cost_seconds)
+        self._mean_compute_seconds += weight * (compute_seconds - self._mean_compute_seconds)
+        # Not the mean of the ratios: of a batch, a short window is told a small share, and so a high one.
+        self.throughput = self._workers * self._mean_cost_seconds / self._mean_compute_seconds
 
     def _estimate(self, headers: Headers) -> float:
         length = headers.get("content-length", "")
