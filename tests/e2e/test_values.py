@@ -30,8 +30,8 @@ def test_the_api_server_takes_every_object(namespace: Namespace, scenario: str) 
         ("asr.config.seatz=3", "seatz"),
         ("asr.replicas=two", "replicas"),
         (
-            "asr.autoscaling.targetDemand=64,asr.autoscaling.metric=demand",
-            "asr.autoscaling.targetDemand (64) must be below",
+            "asr.autoscaling.targetDemand=128,asr.autoscaling.metric=demand",
+            "asr.autoscaling.targetDemand (128) must be below",
         ),
         ("asr.autoscaling.keda.serverAddress=http://prometheus:9090", "an HPA and KEDA would fight"),
         ("asr.model.source=pvc", "asr.model.existingClaim"),
