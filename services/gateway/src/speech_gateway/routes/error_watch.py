@@ -8,8 +8,6 @@ from speech_core.errors import SpeechError, from_event
 # How a service tells that it has failed; it is its last event. JSON has no line that says so.
 _ERROR = b"\n\nevent: error\ndata: "
 _MAX_ERROR_BYTES = 64 * 1024
-
-
 # Of the last event of a recognition, with no more than its type behind it.
 _HEARD = re.compile(rb'"coverage": ?\{"audio_seconds": ?([0-9.]+)[^{}]*\}[^{}]*\}\s*$')
 _END_BYTES = 512
