@@ -8,6 +8,8 @@ from speech_asr.backlog import Backlog
 from speech_asr.scheduler import Share, Ticket
 from speech_core.errors import Overloaded
 
+from .virtual_engine import at_once
+
 UNKNOWN = Headers()
 
 
@@ -50,7 +52,8 @@ def test_a_guess_takes_a_quarter_of_the_limit_at_most_and_a_header_no_more_than_
         assert line.queued_seconds == 3600
 
 
-def test_above_the_limit_the_refusal_says_when_there_will_be_room() -> None:
+@pytest.mark.anyio
+async def test_above_the_limit_the_refusal_says_when_there_will_be_room() -> None:
     line = backlog(limit_seconds=40)
     for _ in range(100):  # until the average has settled: 8 s of audio a second by each of two workers
         line.recognized(Ticket("attempt", Share(), 16, 16, 0, 0, compute_seconds=2))
@@ -61,6 +64,30 @@ def test_above_the_limit_the_refusal_says_when_there_will_be_room() -> None:
 
     # 70 s inside and a quarter of 40 s are 40 s too many, at 16 s a second.
     assert refused.value.retry_after_seconds == pytest.approx(2.5)
+
+
+def test_who_is_refused_later_is_told_to_come_later_but_not_after_all_are_done() -> None:
+    line = backlog(limit_seconds=40)
+    line.throughput = 10.0
+    waits: list[float] = []
+
+    def come() -> None:
+        with pytest.raises(Overloaded) as refused, line.take(of(40_000)):
+            pytest.fail("10 s more were let in")
+        waits.append(refused.value.retry_after_seconds)
+
+    async def scenario() -> None:
+        with line.take(UNKNOWN) as lease:
+            lease.correct(50)
+            for _ in range(6):
+                come()
+            # 20 s are too many, and 10 more with each; after 5 s nobody is inside any more.
+            assert waits == [2, 3, 4, 5, 5, 5]
+            await anyio.sleep(4)
+            come()
+            assert waits[-1] == 3
+
+    at_once(scenario)
 
 
 def test_a_turn_is_what_one_of_those_inside_still_needs() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import anyio
 import pytest
-import trio.testing
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +13,7 @@ from speech_asr.engines import EngineStuck
 from speech_asr.scheduler import Scheduler, Share, Ticket
 from speech_asr.segments import Recognized
 
-from .virtual_engine import Step, VirtualEngine, answered, recognized, run, submit
+from .virtual_engine import Step, VirtualEngine, answered, at_once, recognized, run, submit
 
 
 def test_a_worker_that_is_free_takes_a_window_at_once() -> None:
@@ -118,7 +118,7 @@ def test_a_batch_that_hangs_is_not_tried_again() -> None:
                 with pytest.raises(EngineStuck):
                     await scheduler.result(ticket)
 
-    trio.run(scenario, clock=trio.testing.MockClock(autojump_threshold=0))
+    at_once(scenario)
     assert batches == 1
 
 
@@ -146,7 +146,7 @@ def test_every_second_in_the_engine_is_told_once_as_that_of_a_window_that_is_don
                 await scheduler.result(bad)
             await scheduler.result(done)
 
-    trio.run(scenario, clock=trio.testing.MockClock(autojump_threshold=0))
+    at_once(scenario)
 
     assert ended == {
         "left inside": (3, True),

@@ -40,8 +40,13 @@ def recognized(name: str) -> Recognized:
     return Recognized("en", (Segment(0, 1, name),))
 
 
+def at_once(scenario: Callable[[], Awaitable[None]]) -> None:
+    """Run *scenario* on a clock that jumps to the next event."""
+    trio.run(scenario, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
 def run(scenario: Callable[[Scheduler], Awaitable[None]], **settings: int) -> VirtualEngine:
-    """Run *scenario* beside the workers, on a clock that jumps to the next event."""
+    """Run *scenario* beside the workers, on the virtual clock."""
     engine = VirtualEngine()
     layout = {"workers": 1, "batch_size": 1, "windows_per_request": 100, **settings}
 
@@ -49,7 +54,7 @@ def run(scenario: Callable[[Scheduler], Awaitable[None]], **settings: int) -> Vi
         async with Scheduler(engine.decode, **layout).running() as scheduler:
             await scenario(scheduler)
 
-    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    at_once(main)
     return engine
 
 

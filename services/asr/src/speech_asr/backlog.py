@@ -90,6 +90,9 @@ class Backlog:
         self._most_channels = most_channels
         self._workers = workers
         self._leases: set[Lease] = set()
+        # What those who were refused will bring again, as much as was left of it when the last one was.
+        self._returning_seconds = 0.0
+        self._refused_at_seconds = 0.0
 
     @property
     def queued_seconds(self) -> float:
@@ -105,7 +108,7 @@ class Backlog:
         if self._leases and excess_seconds > 0:
             raise Overloaded(
                 f"{queued_seconds:.0f} s of audio wait to be recognized; try again",
-                retry_after_seconds=self._until_room(excess_seconds),
+                retry_after_seconds=self._turned_away(seconds, excess_seconds, queued_seconds),
             )
         self._check_channels(self._leases, 1)
         lease = Lease(seconds, longest_seconds=self._longest_seconds)
@@ -138,11 +141,12 @@ class Backlog:
         if not before_seconds or self.throughput is None:
             return
         room_seconds = self.throughput * (deadline_seconds - anyio.current_time())
-        excess_seconds = before_seconds - _SURE * (room_seconds - self._cost_seconds(lease.remaining_seconds))
+        cost_seconds = self._cost_seconds(lease.remaining_seconds)
+        excess_seconds = before_seconds - _SURE * (room_seconds - cost_seconds)
         if excess_seconds > 0:
             raise Overloaded(
                 f"{before_seconds:.0f} s of audio are to be recognized before this; try again",
-                retry_after_seconds=self._until_room(excess_seconds),
+                retry_after_seconds=self._turned_away(cost_seconds, excess_seconds, before_seconds),
             )
 
     def _cost_seconds(self, audio_seconds: float) -> float:
@@ -152,6 +156,20 @@ class Backlog:
     def turn_seconds(self) -> float:
         """After how long one of those inside should be done, and its seat free."""
         return self._until_room(self.queued_seconds / max(1, len(self._leases)))
+
+    def _turned_away(self, audio_seconds: float, excess_seconds: float, queued_seconds: float) -> float:
+        """
+        After how long there should be room for this one as well: after those who were refused before it.
+
+        No later than all is done that is inside, since nobody knows who comes again.
+        """
+        now_seconds = anyio.current_time()
+        heard_seconds = (self.throughput or 1.0) * (now_seconds - self._refused_at_seconds)
+        self._returning_seconds = max(0.0, self._returning_seconds - heard_seconds)
+        wait_seconds = self._until_room(min(excess_seconds + self._returning_seconds, queued_seconds))
+        self._returning_seconds = min(self._returning_seconds + audio_seconds, queued_seconds)
+        self._refused_at_seconds = now_seconds
+        return wait_seconds
 
     def _until_room(self, audio_seconds: float) -> float:
         # Before anything was measured, as fast as it is spoken.
