@@ -21,7 +21,11 @@ Said = list[tuple[int, ...]]
 
 
 def tokens(outcome: Recognized | WhisperAttempt) -> tuple[int, ...]:
-    """What the decoder has said until now, and in the call before this if it was not good enough."""
+    """
+    What was taken of the decoder's answers until now, or its last answer if that is to be asked again warmer.
+
+    Of one that is asked again in a full window, nothing: the tokens of that window follow.
+    """
     if isinstance(outcome, WhisperAttempt) and outcome.tried:
         return outcome.tried[-1].tokens
     segments = outcome.segments if isinstance(outcome, Recognized) else outcome.found

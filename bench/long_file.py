@@ -10,9 +10,10 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import cycle
+from contextlib import contextmanager
+from itertools import cycle, islice
 from pathlib import Path
 
 import httpx
@@ -20,7 +21,7 @@ import jiwer
 import numpy as np
 from corpus import Clip, count_errors, read_corpus, words
 from faster_whisper.audio import decode_audio
-from service import ServiceProcess, asr
+from service import GIVEN_BACK_SECONDS, ServiceProcess, asr
 from wav import RATE_HZ, wav
 
 _PAUSE_SECONDS = 0.8
@@ -29,9 +30,6 @@ _WINDOW_SECONDS = 28.0
 # What holds: flat memory, and clips that do not notice the file.
 _KEPT_MIB = 64
 _SLOWER_AT_MOST = 2
-# Within which a service that has nothing to do gives memory back.
-_QUIET_SECONDS = 3
-_AS_LONG_AS_IT_TAKES = 1_000_000
 
 
 def joined(clips: list[Clip], seconds: float) -> tuple[bytes, list[Clip]]:
@@ -56,9 +54,13 @@ def events(service: ServiceProcess, audio: bytes, language: str) -> Iterator[dic
         headers={"accept": "text/event-stream"},
         timeout=_TIMEOUT_SECONDS,
     ) as answer:
+        answer.raise_for_status()
         for line in answer.iter_lines():
             if line.startswith("data: "):
-                yield json.loads(line[6:])
+                event = json.loads(line[6:])
+                if event["type"] == "error":
+                    raise SystemExit(f"the file was not recognized: {event}")
+                yield event
 
 
 def heard_alone(service: ServiceProcess, clips: list[Clip]) -> dict[Clip, str]:
@@ -104,28 +106,38 @@ class Clips:
 
     def __init__(self, service: ServiceProcess, clips: list[Clip], per_second: float) -> None:
         self._service, self._clips, self._per_second = service, clips, per_second
+        self._enough = threading.Event()
         self.latencies: list[float] = []
-        self.refused = 0
+        self.failed = 0
 
-    def send(self, count: int, stop: threading.Event) -> None:
+    def send(self, count: int | None = None) -> None:
+        """So many; without a *count*, for as long as `while_sent` lasts."""
         bodies = [clip.path.read_bytes() for clip in self._clips]
-
-        def one(body: bytes) -> None:
-            started = time.perf_counter()
-            try:
-                answer = httpx.post(f"{self._service.url}/api/stt/bytes", content=body, timeout=_TIMEOUT_SECONDS)
-                answer.raise_for_status()
-            except httpx.HTTPError:
-                self.refused += 1
-            else:
-                self.latencies.append(time.perf_counter() - started)
-
         with ThreadPoolExecutor(64) as callers:
-            for number in range(count):
-                if stop.is_set():
+            for body in islice(cycle(bodies), count):
+                callers.submit(self._one, body)
+                if self._enough.wait(1 / self._per_second):
                     break
-                callers.submit(one, bodies[number % len(bodies)])
-                stop.wait(1 / self._per_second)
+
+    @contextmanager
+    def while_sent(self, count: int | None = None) -> Generator[threading.Thread]:
+        """Send them from a thread beside the block, no longer than that lasts, and wait for the answers."""
+        sender = threading.Thread(target=self.send, args=(count,))
+        sender.start()
+        try:
+            yield sender
+        finally:
+            self._enough.set()
+            sender.join()
+
+    def _one(self, body: bytes) -> None:
+        started = time.perf_counter()
+        try:
+            httpx.post(f"{self._service.url}/api/stt/bytes", content=body, timeout=_TIMEOUT_SECONDS).raise_for_status()
+        except httpx.HTTPError:
+            self.failed += 1
+        else:
+            self.latencies.append(time.perf_counter() - started)
 
     def p95(self) -> float:
         return float(np.quantile(self.latencies, 0.95))
@@ -164,24 +176,20 @@ def measured(audio: bytes, used: list[Clip], clips: list[Clip], arguments: argpa
     with asr() as service:
         heard = heard_alone(service, clips)
         alone = Clips(service, short, arguments.per_second)
-        alone.send(arguments.count, threading.Event())
+        alone.send(arguments.count)
         idle_bytes = service.resident_bytes()
         # What files of one window need, beside clips: what the hour is compared with.
         window, _ = joined(clips, _WINDOW_SECONDS)
         before = Clips(service, short, arguments.per_second)
-        sender = threading.Thread(target=before.send, args=(arguments.count // 4, threading.Event()))
         service.peak_bytes()
-        sender.start()
-        while sender.is_alive():
-            httpx.post(f"{service.url}/api/stt/bytes", content=window, timeout=_TIMEOUT_SECONDS).raise_for_status()
+        with before.while_sent(arguments.count // 4) as sender:
+            while sender.is_alive():
+                httpx.post(f"{service.url}/api/stt/bytes", content=window, timeout=_TIMEOUT_SECONDS).raise_for_status()
         one_window_bytes = service.peak_bytes()
-        done = threading.Event()
         most, least = list[int](), list[int]()
         beside = Clips(service, short, arguments.per_second)
-        sender = threading.Thread(target=beside.send, args=(_AS_LONG_AS_IT_TAKES, done))
         started, progress = time.perf_counter(), 0
-        sender.start()
-        with Least(service) as memory:
+        with beside.while_sent(), Least(service) as memory:
             for event in events(service, audio, arguments.language):
                 if event["type"] == "progress":
                     progress += 1
@@ -190,12 +198,11 @@ def measured(audio: bytes, used: list[Clip], clips: list[Clip], arguments: argpa
                         least.append(memory.least_bytes())
                 elif event["type"] == "done":
                     text, coverage = event["text"], event["coverage"]
-        seconds = time.perf_counter() - started
-        done.set()
-        sender.join()
-        time.sleep(_QUIET_SECONDS)
+            seconds = time.perf_counter() - started
+        time.sleep(GIVEN_BACK_SECONDS)
         after_bytes = service.resident_bytes()
     lost, added = lost_and_added(used, heard, text, arguments.language)
+    half = len(least) // 2
     rate = count_errors([(" ".join(clip.text for clip in used), text)], arguments.language).rate
     return {
         "audio_seconds": coverage["audio_seconds"],
@@ -208,25 +215,26 @@ def measured(audio: bytes, used: list[Clip], clips: list[Clip], arguments: argpa
         "coverage": coverage,
         "memory_mib_idle": _mib(idle_bytes),
         "memory_mib_one_window": _mib(one_window_bytes),
-        # The most is what two batches need that meet in the engine; a file that is kept would be in the least too.
+        # The most is what two batches need that meet in the engine.
         "most_memory_mib_by_tenth": [_mib(size) for size in most],
         "least_memory_mib_by_tenth": [_mib(size) for size in least],
         "memory_mib_after": _mib(after_bytes),
-        "memory_growth_mib": _mib(max(least) - least[0]),
+        # What is kept shows in the least: of the second half, over that of the first.
+        "memory_growth_mib": _mib(min(least[half:]) - min(least[:half])),
         "memory_left_mib": _mib(after_bytes - idle_bytes),
         "p95_seconds_alone": round(alone.p95(), 3),
         "p95_seconds_beside": round(beside.p95(), 3),
         "p95_ratio": round(beside.p95() / alone.p95(), 2),
         "p50_ratio": round(statistics.median(beside.latencies) / statistics.median(alone.latencies), 2),
         "short_clips": [len(alone.latencies), len(beside.latencies)],
-        "refused": alone.refused + before.refused + beside.refused,
+        "failed": alone.failed + before.failed + beside.failed,
     }
 
 
 def holds(figures: dict) -> bool:
     """What an hour must not cost: words, memory, or the patience of those who bring clips."""
     return (
-        not (figures["clips_lost"] or figures["words_added"] or figures["refused"])
+        not (figures["clips_lost"] or figures["words_added"] or figures["failed"])
         and max(figures["memory_growth_mib"], figures["memory_left_mib"]) <= _KEPT_MIB
         and figures["p95_ratio"] <= _SLOWER_AT_MOST
     )

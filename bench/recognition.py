@@ -44,41 +44,40 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments, passed_on = parser.parse_known_args()
     servers = dict(arguments.server)
-    arguments.ways += servers
-    cells = [(way, concurrency) for way in arguments.ways for concurrency in arguments.concurrency]
+    ways = [*arguments.ways, *servers]
+    cells = [(way, concurrency) for way in ways for concurrency in arguments.concurrency]
     found: dict[tuple[str, int], list[dict[str, float]]] = {one: [] for one in cells}
     for number in range(arguments.rounds):
         for one in random.sample(cells, len(cells)):
             found[one].append(cell(*one, servers, passed_on))
             print(f"round {number + 1}: {one[0]} at {one[1]}: {found[one][-1]['throughput']:.2f}", file=sys.stderr)
-    _print(arguments, found)
+    _print(ways, arguments, found)
     if arguments.json:
         rows = [{"way": way, "concurrency": at, "rounds": rounds} for (way, at), rounds in found.items()]
-        for row in rows:
-            for one in row["rounds"]:
-                one.pop("texts")
         arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
-def _print(arguments: argparse.Namespace, found: dict[tuple[str, int], list[dict[str, float]]]) -> None:
+def _print(
+    ways: list[str], arguments: argparse.Namespace, found: dict[tuple[str, int], list[dict[str, float]]]
+) -> None:
     """Audio seconds a second, each beside how many times as fast the first way was in the same round."""
-    base = arguments.ways[0]
+    base = ways[0]
     print(f"audio seconds a second: median (least-most) of {arguments.rounds} rounds; x is {base} over it, by round")
-    print(f"{'callers':>8}" + "".join(f"{way:>44}" for way in arguments.ways))
+    print(f"{'callers':>8}" + "".join(f"{way:>44}" for way in ways))
     for at in arguments.concurrency:
         row = f"{at:>8}"
-        for way in arguments.ways:
+        for way in ways:
             rounds, beside = found[way, at], found[base, at]
             ratios = [other["throughput"] / one["throughput"] for one, other in zip(rounds, beside, strict=True)]
             row += f"{spread([one['throughput'] for one in rounds]):>24} x{spread(ratios):>18}"
         print(row)
     print("p50 seconds of an answer")
     for at in arguments.concurrency:
-        p50 = "".join(f"{spread([one['p50_seconds'] for one in found[way, at]]):>44}" for way in arguments.ways)
+        p50 = "".join(f"{spread([one['p50_seconds'] for one in found[way, at]]):>44}" for way in ways)
         print(f"{at:>8}{p50}")
-    for way in arguments.ways:
-        last = [one for at in arguments.concurrency for one in found[way, at]]
-        rates = sorted({round(100 * one["errors"] / one["words"], 2) for one in last})
+    for way in ways:
+        rounds = [one for at in arguments.concurrency for one in found[way, at]]
+        rates = sorted({round(100 * one["errors"] / one["words"], 2) for one in rounds})
         print(f"word error rate of {way}: {', '.join(map(str, rates))} %")
 
 

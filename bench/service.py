@@ -14,6 +14,8 @@ import httpx
 
 from speech_core.testing.stack import free_port
 
+# Within which a service that has nothing to do gives its memory back: a beat of its loop.
+GIVEN_BACK_SECONDS = 3.0
 _START_SECONDS = 120.0
 
 

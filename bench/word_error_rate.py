@@ -1,6 +1,11 @@
-"""The word error rate of a corpus by language: through `POST /api/stt/bytes`, and by the engine called directly."""
+"""
+The word error rate of a corpus by language: through `POST /api/stt/bytes`, and by the engine called directly.
+
+With `--silence`, each clip begins and ends with some, as a recording does whose speaker is slow to begin.
+"""
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -9,32 +14,46 @@ from dataclasses import asdict
 from pathlib import Path
 
 import httpx
+import numpy as np
 from corpus import Clip, ErrorCount, count_errors, read_corpus, words
 from faster_whisper import WhisperModel
+from faster_whisper.audio import decode_audio
+from wav import RATE_HZ, wav
 
 from speech_core.models.store import Store
 
 _TIMEOUT_SECONDS = 300.0
 
 
-def through_the_service(url: str) -> Callable[[Clip], str]:
+Sound = Callable[[Clip], bytes]
+
+
+def sound_with(silence: list[float] | None) -> Sound:
+    """The file of a clip, or its samples with so many seconds of silence before and after them."""
+    if silence is None:
+        return lambda clip: clip.path.read_bytes()
+    before, after = (round(seconds * RATE_HZ) for seconds in silence)
+    return lambda clip: wav(np.pad(decode_audio(str(clip.path)) * 32_767, (before, after)))
+
+
+def through_the_service(url: str, sound: Sound) -> Callable[[Clip], str]:
     """What the service hears; the language is left to it, as in the call beside it."""
     client = httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS)
 
     def hear(clip: Clip) -> str:
-        answer = client.post("/api/stt/bytes", content=clip.path.read_bytes())
+        answer = client.post("/api/stt/bytes", content=sound(clip))
         answer.raise_for_status()
         return answer.json()["text"]
 
     return hear
 
 
-def directly(models_dir: Path) -> Callable[[Clip], str]:
+def directly(models_dir: Path, sound: Sound) -> Callable[[Clip], str]:
     """What faster-whisper hears with the service's settings: beam 5, int8, its own thresholds, windows of 30 s."""
     model = WhisperModel(str(Store(models_dir).find("whisper-base")), device="cpu", compute_type="int8")
 
     def hear(clip: Clip) -> str:
-        segments, _ = model.transcribe(str(clip.path), beam_size=5)
+        segments, _ = model.transcribe(io.BytesIO(sound(clip)), beam_size=5)
         return " ".join(segment.text.strip() for segment in segments)
 
     return hear
@@ -48,13 +67,15 @@ def main() -> int:
     parser.add_argument("--language", help="only clips of this one")
     parser.add_argument("--every", type=int, default=1, help="take every so many clips")
     parser.add_argument("--at-once", type=int, default=4, help="clips on their way at the same time")
+    parser.add_argument("--silence", type=float, nargs=2, metavar=("BEFORE", "AFTER"), help="seconds")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     parser.add_argument("--require-equal", action="store_true", help="exit with 1 when the words of a clip differ")
     arguments = parser.parse_args()
     clips = read_corpus(arguments.corpus, arguments.language)[:: arguments.every]
+    sound = sound_with(arguments.silence)
     ways = {
-        "service": through_the_service(arguments.url),
-        "direct": directly(arguments.models_dir.expanduser()),
+        "service": through_the_service(arguments.url, sound),
+        "direct": directly(arguments.models_dir.expanduser(), sound),
     }
     heard = {name: _hear_all(hear, clips, arguments.at_once) for name, hear in ways.items()}
     figures = {

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speech_asr.engines import Task
-from speech_asr.engines.attempt import FULL_FRAMES, Answer, WhisperAttempt
+from speech_asr.engines.attempt import FULL_FRAMES, Answer, WhisperAttempt, first_frame, has_repetition
 from speech_asr.segments import Decoded, Segment
 
 ENCODED = np.zeros((1, 2, 2), np.float32)
@@ -74,6 +74,40 @@ def test_an_answer_that_was_cut_in_a_short_window_is_asked_for_again_in_a_full_o
     full = short.again(cut, lambda: ENCODED)
     assert full.most_tokens > short.most_tokens
     assert full.chosen(cut) is cut
+
+
+def test_what_is_said_twice_in_a_short_window_is_asked_for_again_in_a_full_one() -> None:
+    twice = replace(answer(), repeats=True)
+    short = attempt()
+
+    assert short.chosen(twice) is None
+    assert short.again(twice, lambda: ENCODED).chosen(twice) is twice
+
+
+@pytest.mark.parametrize(
+    ("text", "repeats"),
+    [
+        ("Your call is important. Your call is important.", True),
+        ("Закрыто, и в неё не зайти. Закрыто и в неё не зайти.", True),
+        ("Four of hearts, eight of spades, four of hearts, eight of spades, four of", True),
+        ("今日は、今日は", True),
+        ("Bye. Bye.", True),
+        ("It is very, very cold.", False),
+        ("Four of hearts, four of spades.", False),
+        ("", False),
+    ],
+)
+def test_a_repetition_is_more_than_a_word_or_all_that_is_said(text: str, repeats: bool) -> None:
+    assert has_repetition(text) is repeats
+
+
+def test_a_short_window_begins_half_a_second_before_speech_and_the_references_with_the_audio() -> None:
+    speech = [(240, 700)]
+
+    assert first_frame(speech, shortest_frames=1000) == 190
+    assert first_frame([(30, 700)], shortest_frames=1000) == 0
+    assert first_frame(speech, shortest_frames=FULL_FRAMES) == 0
+    assert first_frame(None, shortest_frames=1000) == 0
 
 
 def test_silence_is_no_reason_to_try_again() -> None:

@@ -8,7 +8,7 @@ from speech_asr.backlog import Backlog
 from speech_asr.scheduler import Share, Ticket
 from speech_core.errors import Overloaded
 
-from .virtual_engine import at_once
+from .virtual_engine import due_seconds, on_virtual_clock
 
 UNKNOWN = Headers()
 
@@ -87,10 +87,30 @@ def test_who_is_refused_later_is_told_to_come_later_but_not_after_all_are_done()
             come()
             assert waits[-1] == 3
 
-    at_once(scenario)
+    on_virtual_clock(scenario)
 
 
-def test_a_turn_is_what_one_of_those_inside_still_needs() -> None:
+@pytest.mark.anyio
+async def test_a_film_that_is_refused_keeps_a_clip_waiting_no_longer_than_its_first_window() -> None:
+    line = backlog(limit_seconds=28_800)
+    line.throughput = 10.0
+    with line.take(UNKNOWN) as long, line.take(UNKNOWN) as film, line.take(UNKNOWN) as clip:
+        long.correct(3600)
+        film.correct(3600)
+        clip.correct(10)
+        # What is inside is due now: there is no time left for either.
+        now_seconds = long.deadline_seconds = anyio.current_time()
+        with pytest.raises(Overloaded):
+            line.check_in_time(film, now_seconds)
+        with pytest.raises(Overloaded) as refused:
+            line.check_in_time(clip, now_seconds + 1080)
+
+    # 3600 s are before it, of which a third of 10800 s less its own 10 fit; and 30 s of the film.
+    assert refused.value.retry_after_seconds == pytest.approx(10 / 3 / 10 + 3, rel=0.05)
+
+
+@pytest.mark.anyio
+async def test_a_turn_is_what_one_of_those_inside_still_needs() -> None:
     line = backlog()
     with line.take(UNKNOWN), line.take(of(40_000)):
         # 30 and 10 s inside, heard as fast as they are spoken before anything was measured.
@@ -105,18 +125,18 @@ def test_whoever_comes_first_is_let_in_whatever_its_length() -> None:
 
 @pytest.mark.anyio
 async def test_what_cannot_be_heard_in_time_is_refused_once_its_length_is_known() -> None:
-    line, started_seconds = backlog(limit_seconds=28_800), anyio.current_time()
+    line = backlog(limit_seconds=28_800)
     line.throughput = 10.0
     with ExitStack() as inside:
         film = inside.enter_context(line.take(UNKNOWN))
         film.correct(3600)
-        film.deadline_seconds = started_seconds + 120 + 2 * 3600
+        film.deadline_seconds = due_seconds(3600)
 
         def come() -> None:
             lease = inside.enter_context(line.take(UNKNOWN))
             lease.correct(25)
-            line.check_in_time(lease, started_seconds + 120 + 2 * 25)
-            lease.deadline_seconds = started_seconds + 120 + 2 * 25
+            lease.deadline_seconds = due_seconds(25)
+            line.check_in_time(lease, lease.deadline_seconds)
 
         # Beside its own 25 s, 1675 fit into its 170, a third of which may be others'; the film's deadline is later.
         for _ in range(1 + int(1675 / 3 / 25)):
@@ -158,7 +178,8 @@ def test_the_throughput_is_that_of_a_whole_batch() -> None:
     assert line.throughput == pytest.approx(2 * 20 / 4, rel=0.2)
 
 
-def test_channels_of_all_together_are_bounded() -> None:
+@pytest.mark.anyio
+async def test_channels_of_all_together_are_bounded() -> None:
     line = backlog(most_channels=16)
     with line.take(UNKNOWN) as first, line.take(UNKNOWN) as second:
         line.split(first, 8)

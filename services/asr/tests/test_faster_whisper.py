@@ -1,9 +1,12 @@
 """The real engine on human speech."""
 
+import io
 import json
 
 import httpx
+import numpy as np
 import pytest
+from faster_whisper.audio import decode_audio
 
 from speech_asr.app import create_app
 from speech_asr.settings import AsrSettings
@@ -24,6 +27,17 @@ def test_speech_is_understood(whisper, clip) -> None:
     assert words(told["text"]) == words(TEXT)
     assert told["language"] == "en"
     assert told["coverage"]["transcribed_seconds"] > 4
+
+
+@pytest.mark.parametrize(("lead_seconds", "tail_seconds"), [(2, 1), (3, 1), (3, 2)])
+def test_a_sentence_between_pauses_is_said_once(whisper, clip, lead_seconds: int, tail_seconds: int) -> None:
+    speech = decode_audio(io.BytesIO(clip))
+    padded = np.pad(speech, (16_000 * lead_seconds, 16_000 * tail_seconds))
+    body = (padded * 32_767).astype("<i2").tobytes()
+    told = httpx.post(f"{whisper.url}/api/stt/bytes?sr=16000", content=body, timeout=120).json()
+
+    assert words(told["text"]) == words(TEXT)
+    assert told["segments"][0]["start_ms"] >= 1000 * (lead_seconds - 1)
 
 
 def test_words_lie_within_their_segment_and_in_order(whisper, clip) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import anyio
 import pytest
-import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,10 +12,10 @@ from speech_asr.engines import EngineStuck
 from speech_asr.scheduler import Scheduler, Share, Ticket
 from speech_asr.segments import Recognized
 
-from .virtual_engine import Step, VirtualEngine, answered, at_once, recognized, run, submit
+from .virtual_engine import Step, VirtualEngine, answered, on_virtual_clock, recognized, run, submit
 
 
-def test_a_worker_that_is_free_takes_a_window_at_once() -> None:
+def test_a_worker_that_is_free_takes_a_window_on_virtual_clock() -> None:
     async def scenario(scheduler: Scheduler) -> None:
         ticket = submit(scheduler, Step("a"))
         await answered(scheduler, [ticket])
@@ -118,7 +117,7 @@ def test_a_batch_that_hangs_is_not_tried_again() -> None:
                 with pytest.raises(EngineStuck):
                     await scheduler.result(ticket)
 
-    at_once(scenario)
+    on_virtual_clock(scenario)
     assert batches == 1
 
 
@@ -146,7 +145,7 @@ def test_every_second_in_the_engine_is_told_once_as_that_of_a_window_that_is_don
                 await scheduler.result(bad)
             await scheduler.result(done)
 
-    at_once(scenario)
+    on_virtual_clock(scenario)
 
     assert ended == {
         "left inside": (3, True),
@@ -178,7 +177,7 @@ def test_an_engine_that_answers_too_little_fails_its_windows_and_not_the_schedul
                 await scheduler.result(submit(scheduler, Step("first")))
             assert await answered(scheduler, [submit(scheduler, Step("second"))]) == ["second"]
 
-    trio.run(main)
+    on_virtual_clock(main)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from speech_asr.scheduler import Scheduler, Share, Ticket
 
-from .virtual_engine import Step, answered, run, submit
+from .virtual_engine import Step, answered, due_seconds, run, submit
 
 HOUR_SECONDS = 3600
 CLIP_SECONDS = 5
@@ -43,11 +43,10 @@ def test_a_clip_waits_for_three_batches_at_most_however_many_hours_are_heard(
 
     async def listen(scheduler: Scheduler, hour: Hour) -> None:
         """As the pipeline does: no more windows in the line than its share, and one."""
-        share, ahead, started_seconds = Share(), [], anyio.current_time()
+        share, ahead, deadline_seconds = Share(), [], due_seconds(HOUR_SECONDS)
         for number in range(hour.windows):
             left_seconds = HOUR_SECONDS * (1 - number / hour.windows)
             step = Step(f"hour {number}", hour.seconds, hour.key)
-            deadline_seconds = started_seconds + 120 + 2 * HOUR_SECONDS
             ahead.append(
                 submit(scheduler, step, share, remaining_seconds=left_seconds, deadline_seconds=deadline_seconds)
             )
@@ -61,9 +60,11 @@ def test_a_clip_waits_for_three_batches_at_most_however_many_hours_are_heard(
                 tasks.start_soon(listen, scheduler, hour)
             for pause_seconds in pauses:
                 await anyio.sleep(pause_seconds)
-                deadline_seconds = anyio.current_time() + 120 + 2 * CLIP_SECONDS
                 clip = submit(
-                    scheduler, Step("clip"), remaining_seconds=CLIP_SECONDS, deadline_seconds=deadline_seconds
+                    scheduler,
+                    Step("clip"),
+                    remaining_seconds=CLIP_SECONDS,
+                    deadline_seconds=due_seconds(CLIP_SECONDS),
                 )
                 await answered(scheduler, [clip])
                 waited_seconds.append(clip.waited_seconds)
@@ -118,7 +119,7 @@ def test_a_film_ends_before_its_deadline_however_many_clips_are_asked_for(
                     scheduler,
                     Step("clip", 3.25),
                     remaining_seconds=seconds,
-                    deadline_seconds=anyio.current_time() + 120 + 2 * seconds,
+                    deadline_seconds=due_seconds(seconds),
                 )
                 await answered(scheduler, [clip])
 
@@ -127,6 +128,7 @@ def test_a_film_ends_before_its_deadline_however_many_clips_are_asked_for(
                 tasks.start_soon(ask)
             await anyio.sleep(10)
             share, ahead, started_seconds = Share(), deque[Ticket](), anyio.current_time()
+            deadline_seconds = due_seconds(hours * HOUR_SECONDS)
 
             async def hear() -> None:
                 await answered(scheduler, [ahead.popleft()])
@@ -141,7 +143,7 @@ def test_a_film_ends_before_its_deadline_however_many_clips_are_asked_for(
                     Step("window", 3.5, key="long"),
                     share,
                     remaining_seconds=rest_seconds,
-                    deadline_seconds=started_seconds + 120 + 2 * hours * HOUR_SECONDS,
+                    deadline_seconds=deadline_seconds,
                 )
                 ahead.append(window)
                 # One ahead of that in the engine, as the pipeline has it.

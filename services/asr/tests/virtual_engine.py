@@ -40,7 +40,12 @@ def recognized(name: str) -> Recognized:
     return Recognized("en", (Segment(0, 1, name),))
 
 
-def at_once(scenario: Callable[[], Awaitable[None]]) -> None:
+def due_seconds(audio_seconds: float) -> float:
+    """The deadline of a request that begins now, as the settings have it."""
+    return anyio.current_time() + 120 + 2 * audio_seconds
+
+
+def on_virtual_clock(scenario: Callable[[], Awaitable[None]]) -> None:
     """Run *scenario* on a clock that jumps to the next event."""
     trio.run(scenario, clock=trio.testing.MockClock(autojump_threshold=0))
 
@@ -54,7 +59,7 @@ def run(scenario: Callable[[Scheduler], Awaitable[None]], **settings: int) -> Vi
         async with Scheduler(engine.decode, **layout).running() as scheduler:
             await scenario(scheduler)
 
-    at_once(main)
+    on_virtual_clock(main)
     return engine
 
 

@@ -13,6 +13,7 @@ import anyio
 from starlette.datastructures import Headers
 
 from speech_asr.scheduler import Ticket
+from speech_asr.vad import WINDOW_SECONDS
 from speech_core.errors import Overloaded
 
 # The lowest rate of a codec that is still speech; without a length, most requests are an utterance.
@@ -20,7 +21,7 @@ _LEAST_BYTES_PER_SECOND = 4_000
 _UNKNOWN_SECONDS = 30.0
 # Of a new measurement of the throughput; a few batches are enough to follow the load.
 _WEIGHT = 0.2
-_LONGEST_WAIT_SECONDS = 600.0
+_SHORTEST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 1.0, 600.0
 _GUESSED_SHARE = 0.25
 # Of the time that a request has, what may be planned: those who come later have their turns as well.
 _SURE = 1 / 3
@@ -90,9 +91,8 @@ class Backlog:
         self._most_channels = most_channels
         self._workers = workers
         self._leases: set[Lease] = set()
-        # What those who were refused will bring again, as much as was left of it when the last one was.
-        self._returning_seconds = 0.0
-        self._refused_at_seconds = 0.0
+        # When those who were refused will have been heard, if they come again; on the clock of the event loop.
+        self._refused_heard_at_seconds = 0.0
 
     @property
     def queued_seconds(self) -> float:
@@ -104,11 +104,15 @@ class Backlog:
         """Hold a lease; raises `Overloaded` (queue_full) with the time after which there should be room."""
         seconds = self._estimate(headers)
         queued_seconds = self.queued_seconds
+        if not self._leases:  # those who were refused have had room
+            self._refused_heard_at_seconds = 0.0
         excess_seconds = queued_seconds + seconds - self._limit_seconds
         if self._leases and excess_seconds > 0:
             raise Overloaded(
                 f"{queued_seconds:.0f} s of audio wait to be recognized; try again",
-                retry_after_seconds=self._turned_away(seconds, excess_seconds, queued_seconds),
+                retry_after_seconds=self._come_again_seconds(
+                    seconds, excess_seconds=excess_seconds, queued_seconds=queued_seconds
+                ),
             )
         self._check_channels(self._leases, 1)
         lease = Lease(seconds, longest_seconds=self._longest_seconds)
@@ -146,7 +150,9 @@ class Backlog:
         if excess_seconds > 0:
             raise Overloaded(
                 f"{before_seconds:.0f} s of audio are to be recognized before this; try again",
-                retry_after_seconds=self._turned_away(cost_seconds, excess_seconds, before_seconds),
+                retry_after_seconds=self._come_again_seconds(
+                    cost_seconds, excess_seconds=excess_seconds, queued_seconds=before_seconds
+                ),
             )
 
     def _cost_seconds(self, audio_seconds: float) -> float:
@@ -154,26 +160,29 @@ class Backlog:
         return max(audio_seconds, self._shortest_seconds)
 
     def turn_seconds(self) -> float:
-        """After how long one of those inside should be done, and its seat free."""
-        return self._until_room(self.queued_seconds / max(1, len(self._leases)))
+        """After how long one of those inside should be done, and its seat free for who is refused now."""
+        queued_seconds = self.queued_seconds
+        mean_seconds = queued_seconds / max(1, len(self._leases))
+        return self._come_again_seconds(mean_seconds, excess_seconds=mean_seconds, queued_seconds=queued_seconds)
 
-    def _turned_away(self, audio_seconds: float, excess_seconds: float, queued_seconds: float) -> float:
+    @property
+    def _pace(self) -> float:
+        """Audio seconds a second; before anything was measured, as fast as it is spoken."""
+        return self.throughput or 1.0
+
+    def _come_again_seconds(self, audio_seconds: float, *, excess_seconds: float, queued_seconds: float) -> float:
         """
-        After how long there should be room for this one as well: after those who were refused before it.
+        After how long there should be room for *audio_seconds*, if those who were refused before come first.
 
-        No later than all is done that is inside, since nobody knows who comes again.
+        No later than all that is inside is done: nobody knows who does come again.
         """
-        now_seconds = anyio.current_time()
-        heard_seconds = (self.throughput or 1.0) * (now_seconds - self._refused_at_seconds)
-        self._returning_seconds = max(0.0, self._returning_seconds - heard_seconds)
-        wait_seconds = self._until_room(min(excess_seconds + self._returning_seconds, queued_seconds))
-        self._returning_seconds = min(self._returning_seconds + audio_seconds, queued_seconds)
-        self._refused_at_seconds = now_seconds
-        return wait_seconds
-
-    def _until_room(self, audio_seconds: float) -> float:
-        # Before anything was measured, as fast as it is spoken.
-        return min(_LONGEST_WAIT_SECONDS, max(1.0, audio_seconds / (self.throughput or 1.0)))
+        now_seconds, empty_after_seconds = anyio.current_time(), queued_seconds / self._pace
+        others_seconds = max(0.0, self._refused_heard_at_seconds - now_seconds)
+        # Of what is long, the first window: the others leave room for those who have less.
+        taken_seconds = others_seconds + min(audio_seconds, WINDOW_SECONDS) / self._pace
+        self._refused_heard_at_seconds = now_seconds + min(taken_seconds, empty_after_seconds)
+        wait_seconds = min(excess_seconds / self._pace + others_seconds, empty_after_seconds)
+        return min(_LONGEST_WAIT_SECONDS, max(_SHORTEST_WAIT_SECONDS, wait_seconds))
 
     def recognized(self, ticket: Ticket) -> None:
         """Learn the throughput from a window that is done."""

@@ -59,7 +59,7 @@ Event = Heard | Progress | Whole
 @dataclass(slots=True)
 class Request:
     """
-    One request: its audio, its share of the engine, and how many channels of it are heard one by one.
+    One request: its audio, and its share of the engine.
 
     *patience_seconds* is how long it may take, beside twice its audio.
     """
@@ -67,7 +67,6 @@ class Request:
     recording: Recording
     lease: Lease
     patience_seconds: float
-    channels: int = 1
     share: Share = field(default_factory=Share)
     started_seconds: float = field(default_factory=anyio.current_time)
     observation: Observation = field(default_factory=current)
@@ -116,11 +115,11 @@ class Hearing:
 
     def meet(self, window: Window) -> None:
         """A window was cut: the last one, or the header, tells how long the whole is."""
-        lease, channels = self.request.lease, self.request.channels
+        lease = self.request.lease
         if (whole_seconds := self._whole_seconds(window)) is None:
-            lease.reach(window.end_seconds * channels)
+            lease.reach(window.end_seconds * lease.channels)
         else:
-            lease.correct(whole_seconds * channels)
+            lease.correct(whole_seconds * lease.channels)
 
     def left_seconds(self, window: Window) -> float:
         """What is still to be heard of the whole request: where nobody knows it, all that may be, but of the first."""
@@ -149,7 +148,7 @@ class Hearing:
         ]
         self.found += segments
         for number, segment in enumerate(segments, start=1):
-            final = window.is_last and number == len(segments) and self.request.channels == 1
+            final = window.is_last and number == len(segments) and self.request.lease.channels == 1
             yield Heard(segment, self.language, final)
         yield Progress(window.end_seconds, self._announced_seconds)
 

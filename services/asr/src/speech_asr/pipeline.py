@@ -107,8 +107,7 @@ class Pipeline:
                 code="audio_too_long",
                 param="file",
             )
-        request.channels = header.channels
-        self._backlog.split(request.lease, request.channels)
+        self._backlog.split(request.lease, header.channels)
         return [Hearing(request, channel) for channel in range(header.channels)]
 
     async def _in_step(self, path: Path, hearings: Sequence[Hearing]) -> AsyncGenerator[Event]:
@@ -196,7 +195,7 @@ class Pipeline:
         if ticket is None:
             return window, Recognized(None, ())
         hearing.request.observation.stage = "queue" if self._scheduler.waits(ticket) else "engine"
-        with anyio.move_on_after(max(0.0, ticket.deadline_seconds - anyio.current_time())):
+        with anyio.CancelScope(deadline=ticket.deadline_seconds):
             try:
                 return window, spoken(await self._scheduler.result(ticket))
             except Exception:  # whatever breaks in an engine is that window's failure

@@ -37,8 +37,8 @@ class Ticket:
     """
     A window in the line, or in the engine, until `result` is set or `error` is.
 
-    *observation* is that of its request, *span* its own, *waiting* that of its place in the line; *deadline_seconds* is
-    on the clock of the event loop.
+    *observation* is that of its request, *span* its own, *queue_span* that of its place in the line;
+    *deadline_seconds* is on the clock of the event loop.
     """
 
     attempt: Attempt
@@ -49,7 +49,7 @@ class Ticket:
     number: int
     observation: Observation = field(default_factory=Observation)
     span: Span = NO_SPAN
-    waiting: Span = NO_SPAN
+    queue_span: Span = NO_SPAN
     joined_seconds: float = 0.0
     waited_seconds: float = 0.0
     compute_seconds: float = 0.0
@@ -68,7 +68,7 @@ class Ticket:
         """Its turn has come."""
         self.share.inside += 1
         self.waited_seconds = anyio.current_time() - self.joined_seconds
-        self.waiting.end()
+        self.queue_span.end()
         if self.observation.stage == "queue":
             self.observation.stage = "engine"
 
@@ -193,14 +193,14 @@ class Scheduler:
             ticket.dropped = True
             if ticket in self._line:
                 self._line.remove(ticket)
-                ticket.waiting.end()
+                ticket.queue_span.end()
                 self._on_end(ticket)
         ticket.span.end()
 
     def _enqueue(self, ticket: Ticket) -> None:
         self._line.append(ticket)
         ticket.joined_seconds = anyio.current_time()
-        ticket.waiting = ticket.span.child("queue wait")
+        ticket.queue_span = ticket.span.child("queue wait")
         self._wake()
 
     def _wake(self) -> None:

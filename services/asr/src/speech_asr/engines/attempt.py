@@ -3,9 +3,11 @@ One window's way through Whisper: what is asked next, and when an answer is good
 
 The rules (seek loop, temperature fallback, thresholds and their values) are those of openai-whisper's `transcribe.py`;
 when all temperatures fail, the likeliest answer is taken and not the last, as in faster-whisper. Of our own are shorter
-windows (`is_short`), and that speech after an early end is asked for (`followed_at`).
+windows (`is_short`), which begin where speech does (`first_frame`), and that speech after an early end is asked for
+(`followed_at`).
 """
 
+import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +24,11 @@ FULL_FRAMES = 30 * FRAMES_PER_SECOND
 # Whisper needs some silence to see that the speech has ended; windows grow in steps, so that few sizes share batches.
 _PADDING_FRAMES = FRAMES_PER_SECOND
 _STEP_FRAMES = 10 * FRAMES_PER_SECOND
+
+# Of a pause before the first word, what a short window begins with. It makes Whisper say a sentence twice.
+_LEAD_FRAMES = FRAMES_PER_SECOND // 2
+# The same again at once: all that was said, or more than a word of it; of letters and digits alone.
+_REPETITION = re.compile(r"(.{8,})\1|^(.+)\2$")
 
 # Of silence, and of less than a syllable, Whisper makes up words that it has heard before.
 _LEAST_SPEECH_FRAMES = FRAMES_PER_SECOND // 5
@@ -45,9 +52,20 @@ _TOKENS_PER_SECOND = 10
 _TOKENS_AT_LEAST = 24
 
 
+def has_repetition(text: str) -> bool:
+    """Whether something is said twice in a row, whatever stands between; a speaker may, and so may a decoder."""
+    return _REPETITION.search("".join(filter(str.isalnum, text.casefold()))) is not None
+
+
+def first_frame(speech: Sequence[tuple[int, int]] | None, *, shortest_frames: int) -> int:
+    """Where the first call begins: the reference's windows, which are full ones, begin with the audio."""
+    is_reference = shortest_frames >= FULL_FRAMES
+    return 0 if is_reference or not speech else max(0, speech[0][0] - _LEAD_FRAMES)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the decoder said to one attempt; *cut* when it ran into its bound."""
+    """What the decoder said to one attempt; *cut* when it ran into its bound, *repeats* by `has_repetition`."""
 
     tokens: tuple[int, ...]
     avg_logprob: float
@@ -55,6 +73,7 @@ class Answer:
     no_speech_prob: float
     temperature: float
     cut: bool
+    repeats: bool = False
 
     @property
     def silent(self) -> bool:
@@ -152,7 +171,7 @@ class WhisperAttempt:
     def chosen(self, answer: Answer) -> Answer | None:
         """The answer to go on with; None when it has to be asked again."""
         if self.is_short:  # a full window has a larger bound, and surer answers
-            is_unsure = not answer.silent and answer.avg_logprob < _SURE_LOGPROB
+            is_unsure = not answer.silent and (answer.avg_logprob < _SURE_LOGPROB or answer.repeats)
             return None if answer.cut or answer.failed or is_unsure else answer
         if not answer.failed:
             return answer

@@ -17,7 +17,7 @@ from faster_whisper.transcribe import get_compression_ratio, get_suppressed_toke
 from numpy.typing import NDArray
 
 from speech_asr.engines import Task
-from speech_asr.engines.attempt import Answer, WhisperAttempt
+from speech_asr.engines.attempt import Answer, WhisperAttempt, first_frame, has_repetition
 from speech_asr.segments import FRAMES_PER_SECOND, Decoded, Recognized, Segment, Word
 from speech_asr.settings import AsrSettings
 from speech_asr.vad import SAMPLE_RATE_HZ, Samples, Spans
@@ -71,7 +71,8 @@ class FasterWhisperEngine:
         if not self._model.is_multilingual:
             task = replace(task, language="en")
         frames = None if speech is None else tuple(_frames(start, end) for start, end in speech)
-        return WhisperAttempt(features, task, self._shortest_frames, previous=tuple(prompt), speech=frames)
+        seek = first_frame(frames, shortest_frames=self._shortest_frames)
+        return WhisperAttempt(features, task, self._shortest_frames, frames, seek, previous=tuple(prompt))
 
     def decode(self, batch: Sequence[WhisperAttempt]) -> Sequence[Recognized | WhisperAttempt]:
         encoded = self._encoded(batch)
@@ -142,6 +143,7 @@ class FasterWhisperEngine:
             no_speech_prob=result.no_speech_prob,
             temperature=attempt.temperature,
             cut=len(tokens) >= bound.tokens,
+            repeats=has_repetition(text),
         )
 
     def _next(self, attempt: WhisperAttempt, answer: Answer, row: Row) -> Recognized | WhisperAttempt:
@@ -188,7 +190,7 @@ class FasterWhisperEngine:
         segments = tuple(
             _segment(part, tokenizer.decode(part["tokens"]), attempt.seek, answer)
             for part in parts
-            if part["start"] != part["end"]
+            if part["start"] != part["end"] and part["start"] * FRAMES_PER_SECOND < attempt.content_frames
         )
         spoken = tuple(segment for segment in segments if segment.text)
         end_seconds = max((part["end"] for part in parts), default=offset_seconds)
