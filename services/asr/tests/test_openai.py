@@ -80,6 +80,13 @@ def test_a_stream_is_deltas_that_add_up_to_the_text(serve, engine) -> None:
     assert told[-1]["usage"]["type"] == "tokens"
 
 
+@pytest.mark.parametrize(("query", "streams"), [("stream", True), ("stream=true", True), ("stream=false", False)])
+def test_a_stream_can_be_asked_for_in_the_query(live, speech, query: str, streams: bool) -> None:
+    answer = post(live, speech, f"{TRANSCRIPTIONS}?{query}")
+
+    assert answer.headers["content-type"].startswith("text/event-stream") is streams
+
+
 def test_a_stream_tells_what_was_not_recognized(serve, engine) -> None:
     live = serve(engine)
     engine.broken.add(1)

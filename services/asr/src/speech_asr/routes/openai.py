@@ -1,8 +1,8 @@
 """`POST /v1/audio/transcriptions` and `/v1/audio/translations`: OpenAI's API over the same pipeline."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from speech_asr.engines import Task
 from speech_asr.form import Form
@@ -21,6 +21,7 @@ from speech_core.service.streaming import EventStream, begun
 router = APIRouter(tags=["openai"])
 
 TaskName = Literal["transcribe", "translate"]
+Stream = Annotated[str | None, Query(description="As the field of the form; `?stream` alone is `true`.")]
 
 OPERATIONS = (
     Operation("transcriptions", "/v1/audio/transcriptions", MAX_FORM_BYTES, "file", "audio_too_large"),
@@ -44,18 +45,18 @@ def _described() -> dict[str, Any]:
 
 
 @router.post("/v1/audio/transcriptions", openapi_extra=_described(), response_class=Response)
-async def create_transcription(request: Request) -> Response:
+async def create_transcription(request: Request, stream: Stream = None) -> Response:
     """OpenAI's: json, text, srt, vtt, verbose_json; `stream=true` for deltas; with `multichannel`, diarized_json."""
-    return await _recognize(request, "transcribe")
+    return await _recognize(request, "transcribe", stream)
 
 
 @router.post("/v1/audio/translations", openapi_extra=_described(), response_class=Response)
-async def create_translation(request: Request) -> Response:
+async def create_translation(request: Request, stream: Stream = None) -> Response:
     """OpenAI's: into English."""
-    return await _recognize(request, "translate")
+    return await _recognize(request, "translate", stream)
 
 
-async def _recognize(request: Request, task: TaskName) -> Response:
+async def _recognize(request: Request, task: TaskName, in_query: str | None) -> Response:
     pipeline: Pipeline = request.state.pipeline
     settings: AsrSettings = request.state.settings
     form = Form(request.headers.get("content-type", ""), max_file_bytes=MAX_FILE_BYTES)
@@ -63,7 +64,8 @@ async def _recognize(request: Request, task: TaskName) -> Response:
     read: list[TranscriptionForm] = []
 
     def recording() -> Recording:
-        read.append(read_form(form.fields))
+        streamed = {} if in_query is None else {"stream": [in_query or "true"]}
+        read.append(read_form(streamed | form.fields))
         return _recording(read[0], task, languages, settings)
 
     events = await begun(pipeline.recognize(form.file(request.stream()), recording, request.state.lease))
