@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -64,6 +65,7 @@ def main() -> int:
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--models-dir", type=Path, default=Path("~/.cache/kubespeech/models"))
+    parser.add_argument("--ways", nargs="+", choices=["service", "direct"], default=["service", "direct"])
     parser.add_argument("--language", help="only clips of this one")
     parser.add_argument("--every", type=int, default=1, help="take every so many clips")
     parser.add_argument("--at-once", type=int, default=4, help="clips on their way at the same time")
@@ -74,10 +76,10 @@ def main() -> int:
     clips = read_corpus(arguments.corpus, arguments.language)[:: arguments.every]
     sound = sound_with(arguments.silence)
     ways = {
-        "service": through_the_service(arguments.url, sound),
-        "direct": directly(arguments.models_dir.expanduser(), sound),
+        "service": partial(through_the_service, arguments.url),
+        "direct": partial(directly, arguments.models_dir.expanduser()),
     }
-    heard = {name: _hear_all(hear, clips, arguments.at_once) for name, hear in ways.items()}
+    heard = {name: _hear_all(ways[name](sound), clips, arguments.at_once) for name in arguments.ways}
     figures = {
         language: {name: _count(texts, language) for name, texts in heard.items()}
         for language in sorted({clip.language for clip in clips})
@@ -110,11 +112,11 @@ def _print(
     differing: list[Clip],
     heard: dict[str, dict[Clip, str]],
 ) -> None:
-    print(f"{'language':10}{'clips':>6}{'words':>7}{'service':>10}{'direct':>10}")
+    print(f"{'language':10}{'clips':>6}{'words':>7}" + "".join(f"{name:>10}" for name in heard))
     for language, row in figures.items():
         count = sum(clip.language == language for clip in clips)
-        rates = "".join(f"{100 * row[name].rate:>9.2f}%" for name in ("service", "direct"))
-        print(f"{language:10}{count:>6}{row['direct'].words:>7}{rates}")
+        rates = "".join(f"{100 * of_way.rate:>9.2f}%" for of_way in row.values())
+        print(f"{language:10}{count:>6}{next(iter(row.values())).words:>7}{rates}")
     print(f"clips whose words differ: {len(differing)} of {len(clips)}")
     for clip in differing:
         print(f"  {clip.path.name}")
