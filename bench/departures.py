@@ -90,8 +90,9 @@ def main() -> int:
         texts = [" ".join(clip.text for clip in clips[at : at + 10]) for at in range(0, len(clips), 10)]
         running, bodies = tts(seats=64), [json.dumps({"text": text}).encode() for text in texts]
     with running as service:
-        # A leaver costs one batch at most; the slowest request alone stands for it, and is no longer.
-        slowest_alone_seconds = max(ask(service, body) for body in sorted(bodies, key=len)[-3:])
+        # Were the work for leavers not stopped, each would cost about as much as a request alone.
+        some = bodies[:: max(1, len(bodies) // 10)]
+        mean_alone_seconds = sum(ask(service, body) for body in some) / len(some)
         started = service.resident_bytes(), open_files(service)
         first, kept = storm(service, bodies, arguments), storm(service, bodies, arguments)
         requests = service.metric("speech_requests_total")
@@ -103,7 +104,7 @@ def main() -> int:
     growth = min(first[0], kept[0]) - started[0]
     each = wasted / max(1, cancelled)
     print(f"{requests:.0f} requests, {cancelled:.0f} left; {wasted:.2f} s computed for nobody,")
-    print(f"{each:.3f} s a caller; the slowest request alone takes {slowest_alone_seconds:.2f} s;")
+    print(f"{each:.3f} s a caller; a request alone takes {mean_alone_seconds:.2f} s;")
     print(f"{queued:.0f} s of audio still queued; memory grew {growth >> 20} MiB")
     if arguments.json:
         found = {
@@ -112,13 +113,13 @@ def main() -> int:
             "requests": requests,
             "left": cancelled,
             "wasted_compute_seconds": wasted,
-            "slowest_alone_seconds": slowest_alone_seconds,
+            "mean_alone_seconds": mean_alone_seconds,
             "queued_audio_seconds": queued,
             "resident_bytes": [started[0], first[0], kept[0]],
             "open_files": [started[1], first[1], kept[1]],
         }
         arguments.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    good = not queued and each <= slowest_alone_seconds and growth <= _KEPT_BYTES and kept[1] <= started[1] + 2
+    good = not queued and each <= mean_alone_seconds / 4 and growth <= _KEPT_BYTES and kept[1] <= started[1] + 2
     return 0 if good else 1
 
 

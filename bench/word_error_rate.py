@@ -73,6 +73,9 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     parser.add_argument("--require-equal", action="store_true", help="exit with 1 when the words of a clip differ")
     arguments = parser.parse_args()
+    are_compared = len(arguments.ways) > 1
+    if arguments.require_equal and not are_compared:
+        parser.error("--require-equal compares two ways")
     clips = read_corpus(arguments.corpus, arguments.language)[:: arguments.every]
     sound = sound_with(arguments.silence)
     ways = {
@@ -88,7 +91,9 @@ def main() -> int:
     _print(figures, clips, differing, heard)
     if arguments.json:
         rates = {lang: {name: asdict(count) for name, count in row.items()} for lang, row in figures.items()}
-        written = {"rates": rates, "differing": [clip.path.name for clip in differing]}
+        written = {"rates": rates}
+        if are_compared:
+            written["differing"] = [clip.path.name for clip in differing]
         arguments.json.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
     return 1 if arguments.require_equal and differing else 0
 
@@ -117,7 +122,8 @@ def _print(
         count = sum(clip.language == language for clip in clips)
         rates = "".join(f"{100 * of_way.rate:>9.2f}%" for of_way in row.values())
         print(f"{language:10}{count:>6}{next(iter(row.values())).words:>7}{rates}")
-    print(f"clips whose words differ: {len(differing)} of {len(clips)}")
+    if len(heard) > 1:
+        print(f"clips whose words differ: {len(differing)} of {len(clips)}")
     for clip in differing:
         print(f"  {clip.path.name}")
         for name, texts in heard.items():

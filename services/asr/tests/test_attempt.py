@@ -92,6 +92,8 @@ def test_what_is_said_twice_in_a_short_window_is_asked_for_again_in_a_full_one()
         ("Four of hearts, eight of spades, four of hearts, eight of spades, four of", True),
         ("今日は、今日は", True),
         ("Bye. Bye.", True),
+        ("Mama.", False),
+        ("2020", False),
         ("It is very, very cold.", False),
         ("Four of hearts, four of spades.", False),
         ("", False),
@@ -107,7 +109,7 @@ def test_a_short_window_begins_half_a_second_before_speech_and_the_references_wi
     assert first_frame(speech, shortest_frames=1000) == 190
     assert first_frame([(30, 700)], shortest_frames=1000) == 0
     assert first_frame(speech, shortest_frames=FULL_FRAMES) == 0
-    assert first_frame(None, shortest_frames=1000) == 0
+    assert first_frame(None, shortest_frames=1000) == first_frame((), shortest_frames=1000) == 0
 
 
 def test_silence_is_no_reason_to_try_again() -> None:

@@ -110,6 +110,29 @@ async def test_a_film_that_is_refused_keeps_a_clip_waiting_no_longer_than_its_fi
 
 
 @pytest.mark.anyio
+async def test_a_clip_that_is_refused_for_its_deadline_does_not_hide_the_crowd_that_was_refused_before() -> None:
+    line = backlog(limit_seconds=600)
+    line.throughput = 10.0
+    waits: list[float] = []
+    with line.take(UNKNOWN) as film, line.take(UNKNOWN) as lecture, line.take(UNKNOWN) as clip:
+        film.correct(470)
+        lecture.correct(120)
+        clip.correct(5)
+        # The lecture alone is due before the clip.
+        lecture.deadline_seconds = anyio.current_time()
+        for _ in range(20):
+            with pytest.raises(Overloaded) as refused, line.take(of(120_000)):
+                pytest.fail("30 s more were let in")
+            waits.append(refused.value.retry_after_seconds)
+        with pytest.raises(Overloaded):
+            line.check_in_time(clip, anyio.current_time() + 30)
+        with pytest.raises(Overloaded) as refused, line.take(of(120_000)):
+            pytest.fail("30 s more were let in")
+
+    assert refused.value.retry_after_seconds >= waits[-1]
+
+
+@pytest.mark.anyio
 async def test_a_turn_is_what_one_of_those_inside_still_needs() -> None:
     line = backlog()
     with line.take(UNKNOWN), line.take(of(40_000)):

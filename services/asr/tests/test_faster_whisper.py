@@ -40,6 +40,17 @@ def test_a_sentence_between_pauses_is_said_once(whisper, clip, lead_seconds: int
     assert told["segments"][0]["start_ms"] >= 1000 * (lead_seconds - 1)
 
 
+def test_what_the_decoder_says_twice_is_asked_for_again(whisper, clip, monkeypatch) -> None:
+    from speech_asr.engines import faster_whisper
+
+    monkeypatch.setattr(faster_whisper, "first_frame", lambda *_, **__: 0)
+    padded = np.pad(decode_audio(io.BytesIO(clip)), (16_000 * 2, 16_000))
+    body = (padded * 32_767).astype("<i2").tobytes()
+    told = httpx.post(f"{whisper.url}/api/stt/bytes?sr=16000", content=body, timeout=120).json()
+
+    assert words(told["text"]) == words(TEXT)
+
+
 def test_words_lie_within_their_segment_and_in_order(whisper, clip) -> None:
     told = httpx.post(f"{whisper.url}/api/stt/bytes?words=true", content=clip, timeout=120).json()
 

@@ -82,9 +82,12 @@ def test_a_stream_is_deltas_that_add_up_to_the_text(serve, engine) -> None:
 
 @pytest.mark.parametrize(("query", "streams"), [("stream", True), ("stream=true", True), ("stream=false", False)])
 def test_a_stream_can_be_asked_for_in_the_query(live, speech, query: str, streams: bool) -> None:
-    answer = post(live, speech, f"{TRANSCRIPTIONS}?{query}")
+    answer = post(live, speech, f"{TRANSCRIPTIONS}?{query}", stream="")
+    other = post(live, speech, f"{TRANSCRIPTIONS}?{query}", stream=str(not streams).lower())
 
     assert answer.headers["content-type"].startswith("text/event-stream") is streams
+    # The form says more than the address.
+    assert other.headers["content-type"].startswith("text/event-stream") is not streams
 
 
 def test_a_stream_tells_what_was_not_recognized(serve, engine) -> None:

@@ -15,7 +15,7 @@ from speech_asr.segments import Recognized
 from .virtual_engine import Step, VirtualEngine, answered, on_virtual_clock, recognized, run, submit
 
 
-def test_a_worker_that_is_free_takes_a_window_on_virtual_clock() -> None:
+def test_a_worker_that_is_free_takes_a_window_at_once() -> None:
     async def scenario(scheduler: Scheduler) -> None:
         ticket = submit(scheduler, Step("a"))
         await answered(scheduler, [ticket])

@@ -174,14 +174,14 @@ class Backlog:
         """
         After how long there should be room for *audio_seconds*, if those who were refused before come first.
 
-        No later than all that is inside is done: nobody knows who does come again.
+        No later than the *queued_seconds* before it are done: nobody knows who does come again.
         """
-        now_seconds, empty_after_seconds = anyio.current_time(), queued_seconds / self._pace
+        now_seconds, all_seconds = anyio.current_time(), self.queued_seconds / self._pace
         others_seconds = max(0.0, self._refused_heard_at_seconds - now_seconds)
         # Of what is long, the first window: the others leave room for those who have less.
         taken_seconds = others_seconds + min(audio_seconds, WINDOW_SECONDS) / self._pace
-        self._refused_heard_at_seconds = now_seconds + min(taken_seconds, empty_after_seconds)
-        wait_seconds = min(excess_seconds / self._pace + others_seconds, empty_after_seconds)
+        self._refused_heard_at_seconds = now_seconds + min(taken_seconds, all_seconds)
+        wait_seconds = min(excess_seconds / self._pace + others_seconds, queued_seconds / self._pace)
         return min(_LONGEST_WAIT_SECONDS, max(_SHORTEST_WAIT_SECONDS, wait_seconds))
 
     def recognized(self, ticket: Ticket) -> None:

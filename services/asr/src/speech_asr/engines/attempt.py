@@ -3,8 +3,8 @@ One window's way through Whisper: what is asked next, and when an answer is good
 
 The rules (seek loop, temperature fallback, thresholds and their values) are those of openai-whisper's `transcribe.py`;
 when all temperatures fail, the likeliest answer is taken and not the last, as in faster-whisper. Of our own are shorter
-windows (`is_short`), which begin where speech does (`first_frame`), and that speech after an early end is asked for
-(`followed_at`).
+windows (`is_short`), that the first call begins where speech does (`first_frame`), and that speech after an early end
+is asked for (`followed_at`).
 """
 
 import re
@@ -27,8 +27,8 @@ _STEP_FRAMES = 10 * FRAMES_PER_SECOND
 
 # Of a pause before the first word, what a short window begins with. It makes Whisper say a sentence twice.
 _LEAD_FRAMES = FRAMES_PER_SECOND // 2
-# The same again at once: all that was said, or more than a word of it; of letters and digits alone.
-_REPETITION = re.compile(r"(.{8,})\1|^(.+)\2$")
+# The same again at once, of letters and digits alone: more than a word of it, or all that was said.
+_PART_TWICE, _ALL_TWICE = re.compile(r"(.{8,})\1"), re.compile(r"(.+)\1")
 
 # Of silence, and of less than a syllable, Whisper makes up words that it has heard before.
 _LEAST_SPEECH_FRAMES = FRAMES_PER_SECOND // 5
@@ -54,7 +54,9 @@ _TOKENS_AT_LEAST = 24
 
 def has_repetition(text: str) -> bool:
     """Whether something is said twice in a row, whatever stands between; a speaker may, and so may a decoder."""
-    return _REPETITION.search("".join(filter(str.isalnum, text.casefold()))) is not None
+    said = "".join(filter(str.isalnum, text.casefold()))
+    is_one_word = len(re.findall(r"\w+", text)) == 1
+    return bool(_PART_TWICE.search(said) or (not is_one_word and _ALL_TWICE.fullmatch(said)))
 
 
 def first_frame(speech: Sequence[tuple[int, int]] | None, *, shortest_frames: int) -> int:

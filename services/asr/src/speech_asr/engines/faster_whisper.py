@@ -143,7 +143,7 @@ class FasterWhisperEngine:
             no_speech_prob=result.no_speech_prob,
             temperature=attempt.temperature,
             cut=len(tokens) >= bound.tokens,
-            repeats=has_repetition(text),
+            repeats=attempt.is_short and has_repetition(text),
         )
 
     def _next(self, attempt: WhisperAttempt, answer: Answer, row: Row) -> Recognized | WhisperAttempt:
@@ -190,7 +190,7 @@ class FasterWhisperEngine:
         segments = tuple(
             _segment(part, tokenizer.decode(part["tokens"]), attempt.seek, answer)
             for part in parts
-            if part["start"] != part["end"] and part["start"] * FRAMES_PER_SECOND < attempt.content_frames
+            if part["start"] != part["end"]
         )
         spoken = tuple(segment for segment in segments if segment.text)
         end_seconds = max((part["end"] for part in parts), default=offset_seconds)

@@ -21,7 +21,7 @@ from speech_core.service.streaming import EventStream, begun
 router = APIRouter(tags=["openai"])
 
 TaskName = Literal["transcribe", "translate"]
-Stream = Annotated[str | None, Query(description="As the field of the form; `?stream` alone is `true`.")]
+Stream = Annotated[str | None, Query(description="As in the form, which goes before it; `?stream` alone is `true`.")]
 
 OPERATIONS = (
     Operation("transcriptions", "/v1/audio/transcriptions", MAX_FORM_BYTES, "file", "audio_too_large"),
@@ -64,8 +64,10 @@ async def _recognize(request: Request, task: TaskName, in_query: str | None) -> 
     read: list[TranscriptionForm] = []
 
     def recording() -> Recording:
-        streamed = {} if in_query is None else {"stream": [in_query or "true"]}
-        read.append(read_form(streamed | form.fields))
+        fields = form.fields
+        if in_query is not None and not any(fields.get("stream", [])):
+            fields = fields | {"stream": [in_query or "true"]}
+        read.append(read_form(fields))
         return _recording(read[0], task, languages, settings)
 
     events = await begun(pipeline.recognize(form.file(request.stream()), recording, request.state.lease))
