@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speech_asr.engines import Task
-from speech_asr.engines.attempt import FULL_FRAMES, Answer, WhisperAttempt, first_frame, has_repetition
+from speech_asr.engines.attempt import FULL_FRAMES, Answer, WhisperAttempt, has_repetition, next_frame
 from speech_asr.segments import Decoded, Segment
 
 ENCODED = np.zeros((1, 2, 2), np.float32)
@@ -103,13 +103,27 @@ def test_a_repetition_is_more_than_a_word_or_all_that_is_said(text: str, repeats
     assert has_repetition(text) is repeats
 
 
-def test_a_short_window_begins_half_a_second_before_speech_and_the_references_with_the_audio() -> None:
-    speech = [(240, 700)]
+@pytest.mark.parametrize(
+    ("seek", "speech", "begins"),
+    [
+        (0, [(240, 700)], 190),
+        (0, [(30, 700)], 0),
+        (300, [(240, 700)], 300),
+        (700, [(240, 700), (900, 1200)], 850),
+        (1300, [(240, 700)], 1300),
+        (0, None, 0),
+        (0, (), 0),
+    ],
+)
+def test_a_call_begins_half_a_second_before_speech_and_the_references_with_the_audio(seek, speech, begins) -> None:
+    assert next_frame(seek, speech, shortest_frames=1000) == begins
+    assert next_frame(seek, speech, shortest_frames=FULL_FRAMES) == seek
 
-    assert first_frame(speech, shortest_frames=1000) == 190
-    assert first_frame([(30, 700)], shortest_frames=1000) == 0
-    assert first_frame(speech, shortest_frames=FULL_FRAMES) == 0
-    assert first_frame(None, shortest_frames=1000) == first_frame((), shortest_frames=1000) == 0
+
+def test_what_follows_an_answer_skips_the_pause_after_it() -> None:
+    following = replace(attempt(20), speech=[(0, 500), (1400, 1900)]).beyond(answer(), seek=520)
+
+    assert following.seek == 1350
 
 
 def test_silence_is_no_reason_to_try_again() -> None:

@@ -43,7 +43,7 @@ def test_a_sentence_between_pauses_is_said_once(whisper, clip, lead_seconds: int
 def test_what_the_decoder_says_twice_is_asked_for_again(whisper, clip, monkeypatch) -> None:
     from speech_asr.engines import faster_whisper
 
-    monkeypatch.setattr(faster_whisper, "first_frame", lambda *_, **__: 0)
+    monkeypatch.setattr(faster_whisper, "next_frame", lambda seek, *_, **__: seek)
     padded = np.pad(decode_audio(io.BytesIO(clip)), (16_000 * 2, 16_000))
     body = (padded * 32_767).astype("<i2").tobytes()
     told = httpx.post(f"{whisper.url}/api/stt/bytes?sr=16000", content=body, timeout=120).json()

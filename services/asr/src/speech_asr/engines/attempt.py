@@ -3,8 +3,8 @@ One window's way through Whisper: what is asked next, and when an answer is good
 
 The rules (seek loop, temperature fallback, thresholds and their values) are those of openai-whisper's `transcribe.py`;
 when all temperatures fail, the likeliest answer is taken and not the last, as in faster-whisper. Of our own are shorter
-windows (`is_short`), that the first call begins where speech does (`first_frame`), and that speech after an early end
-is asked for (`followed_at`).
+windows (`is_short`), that a call begins where speech does (`next_frame`), and that speech after an early end is asked
+for (`followed_at`).
 """
 
 import re
@@ -25,7 +25,7 @@ FULL_FRAMES = 30 * FRAMES_PER_SECOND
 _PADDING_FRAMES = FRAMES_PER_SECOND
 _STEP_FRAMES = 10 * FRAMES_PER_SECOND
 
-# Of a pause before the first word, what a short window begins with. It makes Whisper say a sentence twice.
+# Of a pause before the next word, what a call begins with; with all of it, Whisper says a sentence twice.
 _LEAD_FRAMES = FRAMES_PER_SECOND // 2
 # The same again at once, of letters and digits alone: more than a word of it, or all that was said.
 _PART_TWICE, _ALL_TWICE = re.compile(r"(.{8,})\1"), re.compile(r"(.+)\1")
@@ -59,10 +59,12 @@ def has_repetition(text: str) -> bool:
     return bool(_PART_TWICE.search(said) or (not is_one_word and _ALL_TWICE.fullmatch(said)))
 
 
-def first_frame(speech: Sequence[tuple[int, int]] | None, *, shortest_frames: int) -> int:
-    """Where the first call begins: the reference's windows, which are full ones, begin with the audio."""
-    is_reference = shortest_frames >= FULL_FRAMES
-    return 0 if is_reference or not speech else max(0, speech[0][0] - _LEAD_FRAMES)
+def next_frame(seek: int, speech: Sequence[tuple[int, int]] | None, *, shortest_frames: int) -> int:
+    """Where a call begins that could at *seek*: not in a pause, but in the reference, whose windows are full ones."""
+    if shortest_frames >= FULL_FRAMES:
+        return seek
+    start_frame = next((start for start, end in speech or () if end > seek), seek)
+    return max(seek, start_frame - _LEAD_FRAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,7 @@ class WhisperAttempt:
         said = tuple(token for part in segments if part.decoded for token in part.decoded.tokens)
         return replace(
             self,
-            seek=seek,
+            seek=next_frame(seek, self.speech, shortest_frames=self.shortest_frames),
             previous=() if answer.temperature > _PROMPT_RESET_TEMPERATURE else (*self.previous, *said),
             step=0,
             tried=(),

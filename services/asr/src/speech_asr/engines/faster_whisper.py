@@ -17,7 +17,7 @@ from faster_whisper.transcribe import get_compression_ratio, get_suppressed_toke
 from numpy.typing import NDArray
 
 from speech_asr.engines import Task
-from speech_asr.engines.attempt import Answer, WhisperAttempt, first_frame, has_repetition
+from speech_asr.engines.attempt import Answer, WhisperAttempt, has_repetition, next_frame
 from speech_asr.segments import FRAMES_PER_SECOND, Decoded, Recognized, Segment, Word
 from speech_asr.settings import AsrSettings
 from speech_asr.vad import SAMPLE_RATE_HZ, Samples, Spans
@@ -71,7 +71,7 @@ class FasterWhisperEngine:
         if not self._model.is_multilingual:
             task = replace(task, language="en")
         frames = None if speech is None else tuple(_frames(start, end) for start, end in speech)
-        seek = first_frame(frames, shortest_frames=self._shortest_frames)
+        seek = next_frame(0, frames, shortest_frames=self._shortest_frames)
         return WhisperAttempt(features, task, self._shortest_frames, frames, seek, previous=tuple(prompt))
 
     def decode(self, batch: Sequence[WhisperAttempt]) -> Sequence[Recognized | WhisperAttempt]:
