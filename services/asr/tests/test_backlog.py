@@ -1,3 +1,5 @@
+"""Who is let in, and when the others are told to come again; the sleep is on the virtual clock."""
+
 from contextlib import ExitStack
 
 import anyio

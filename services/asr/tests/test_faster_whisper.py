@@ -21,6 +21,12 @@ def words(text: str) -> list[str]:
     return "".join(letter.lower() if letter.isalnum() else " " for letter in text).split()
 
 
+def between_pauses(clip: bytes, lead_seconds: int, tail_seconds: int) -> bytes:
+    """The samples of *clip*, 16 kHz, with silence around them."""
+    padded = np.pad(decode_audio(io.BytesIO(clip)), (16_000 * lead_seconds, 16_000 * tail_seconds))
+    return (padded * 32_767).astype("<i2").tobytes()
+
+
 def test_speech_is_understood(whisper, clip) -> None:
     told = httpx.post(f"{whisper.url}/api/stt/bytes", content=clip, timeout=120).json()
 
@@ -31,9 +37,7 @@ def test_speech_is_understood(whisper, clip) -> None:
 
 @pytest.mark.parametrize(("lead_seconds", "tail_seconds"), [(2, 1), (3, 1), (3, 2)])
 def test_a_sentence_between_pauses_is_said_once(whisper, clip, lead_seconds: int, tail_seconds: int) -> None:
-    speech = decode_audio(io.BytesIO(clip))
-    padded = np.pad(speech, (16_000 * lead_seconds, 16_000 * tail_seconds))
-    body = (padded * 32_767).astype("<i2").tobytes()
+    body = between_pauses(clip, lead_seconds, tail_seconds)
     told = httpx.post(f"{whisper.url}/api/stt/bytes?sr=16000", content=body, timeout=120).json()
 
     assert words(told["text"]) == words(TEXT)
@@ -44,8 +48,7 @@ def test_what_the_decoder_says_twice_is_asked_for_again(whisper, clip, monkeypat
     from speech_asr.engines import faster_whisper
 
     monkeypatch.setattr(faster_whisper, "next_frame", lambda seek, *_, **__: seek)
-    padded = np.pad(decode_audio(io.BytesIO(clip)), (16_000 * 2, 16_000))
-    body = (padded * 32_767).astype("<i2").tobytes()
+    body = between_pauses(clip, 2, 1)
     told = httpx.post(f"{whisper.url}/api/stt/bytes?sr=16000", content=body, timeout=120).json()
 
     assert words(told["text"]) == words(TEXT)
