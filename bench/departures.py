@@ -55,23 +55,30 @@ def ask(service: ServiceProcess, body: bytes) -> float:
     return time.monotonic() - started
 
 
-def children(service: ServiceProcess) -> int:
-    return len(Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children").read_text().split())
+def descendants(pid: int) -> int:
+    """Processes below it: decoders are children of a server of forks, which a thread has started."""
+    lists = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return sum(1 + descendants(int(child)) for children in lists for child in children)
 
 
 def open_files(service: ServiceProcess) -> int:
     return len(os.listdir(f"/proc/{service.process.pid}/fd"))
 
 
-def storm(service: ServiceProcess, bodies: list[bytes], arguments: argparse.Namespace) -> tuple[int, int]:
-    """Half of the callers; returns the memory and the open files that are left when all is quiet."""
+def kept_by(service: ServiceProcess) -> tuple[int, int, int]:
+    """Bytes of memory, open files, processes."""
+    return service.resident_bytes(), open_files(service), descendants(service.process.pid)
+
+
+def storm(service: ServiceProcess, bodies: list[bytes], arguments: argparse.Namespace) -> tuple[int, int, int]:
+    """Half of the callers; returns what is kept when all is quiet."""
     with ThreadPoolExecutor(arguments.at_once) as callers:
         for _ in range(arguments.callers // 2):
             callers.submit(visit, service, random.choice(bodies), random.uniform(0.01, 3))
     wait_idle(service)
     time.sleep(GIVEN_BACK_SECONDS)
-    kept = service.resident_bytes(), open_files(service)
-    print(f"resident {kept[0] >> 20} MiB, {kept[1]} open files, {children(service)} children")
+    kept = kept_by(service)
+    print(f"resident {kept[0] >> 20} MiB, {kept[1]} open files, {kept[2]} processes")
     return kept
 
 
@@ -93,7 +100,7 @@ def main() -> int:
         # Were the work for leavers not stopped, each would cost about as much as a request alone.
         some = bodies[:: max(1, len(bodies) // 10)]
         mean_alone_seconds = sum(ask(service, body) for body in some) / len(some)
-        started = service.resident_bytes(), open_files(service)
+        started = kept_by(service)
         first, kept = storm(service, bodies, arguments), storm(service, bodies, arguments)
         requests = service.metric("speech_requests_total")
         cancelled = service.metric("speech_cancelled_total")
@@ -117,10 +124,12 @@ def main() -> int:
             "queued_audio_seconds": queued,
             "resident_bytes": [started[0], first[0], kept[0]],
             "open_files": [started[1], first[1], kept[1]],
+            "processes": [started[2], first[2], kept[2]],
         }
         arguments.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    good = not queued and each <= mean_alone_seconds / 4 and growth <= _KEPT_BYTES and kept[1] <= started[1] + 2
-    return 0 if good else 1
+    is_cheap = not queued and each <= mean_alone_seconds / 4
+    is_as_before = growth <= _KEPT_BYTES and kept[1] <= started[1] + 2 and kept[2] <= started[2]
+    return 0 if is_cheap and is_as_before else 1
 
 
 if __name__ == "__main__":

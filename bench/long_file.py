@@ -27,7 +27,8 @@ from wav import RATE_HZ, wav
 _PAUSE_SECONDS = 0.8
 _TIMEOUT_SECONDS = 7200.0
 _WINDOW_SECONDS = 28.0
-# What holds: flat memory, and clips that do not notice the file.
+# What holds: every second accounted for, flat memory, and clips that do not notice the file.
+_FRAME_SECONDS = 0.01
 _KEPT_MIB = 64
 _SLOWER_AT_MOST = 2
 
@@ -232,8 +233,11 @@ def measured(audio: bytes, used: list[Clip], clips: list[Clip], arguments: argpa
 
 def holds(figures: dict) -> bool:
     """What an hour must not cost: words, memory, or the patience of those who bring clips."""
+    told = figures["coverage"]
+    parts_seconds = told["transcribed_seconds"] + told["silent_seconds"] + told["failed_seconds"]
     return (
-        not (figures["clips_lost"] or figures["words_added"] or figures["failed"])
+        not (figures["clips_lost"] or figures["words_added"] or figures["failed"] or told["failed_seconds"])
+        and abs(parts_seconds - told["audio_seconds"]) < _FRAME_SECONDS
         and max(figures["memory_growth_mib"], figures["memory_left_mib"]) <= _KEPT_MIB
         and figures["p95_ratio"] <= _SLOWER_AT_MOST
     )

@@ -26,6 +26,7 @@ from speech_asr.engines.faster_whisper import FasterWhisperEngine
 from speech_asr.scheduler import Scheduler, Share
 from speech_asr.segments import joined
 from speech_asr.settings import AsrSettings
+from speech_asr.vad import silero_spans
 from speech_core.models.store import Store
 
 _TIMEOUT_SECONDS = 600.0
@@ -118,10 +119,13 @@ def in_process(items: Sequence[Item], settings: AsrSettings, concurrency: int) -
     async def decode(batch):
         return await anyio.to_thread.run_sync(engine.decode, batch)
 
+    def prepared(item: Item):
+        return engine.prepare(item.samples, Task(), speech=silero_spans(item.samples))
+
     async def visit(index: int, scheduler: Scheduler, limiter: anyio.CapacityLimiter) -> None:
         async with limiter:
             item, started = items[index], time.perf_counter()
-            attempt = await anyio.to_thread.run_sync(engine.prepare, item.samples, Task())
+            attempt = await anyio.to_thread.run_sync(prepared, item)
             ticket = scheduler.submit(
                 attempt,
                 Share(),

@@ -126,6 +126,14 @@ def test_what_follows_an_answer_skips_the_pause_after_it() -> None:
     assert following.seek == 1350
 
 
+def test_only_the_call_that_was_unsure_is_a_full_one() -> None:
+    window = replace(attempt(28), speech=[(0, 500), (1400, 1900), (2400, 2700)], seek=1350)
+
+    following = window.again(answer(logprob=-0.8), lambda: ENCODED).beyond(answer(), seek=2000)
+
+    assert (following.padded_frames, following.seek) == (1000, 2350)
+
+
 def test_silence_is_no_reason_to_try_again() -> None:
     silent = answer(logprob=-1.5, silence=0.9)
 

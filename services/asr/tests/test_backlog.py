@@ -139,8 +139,8 @@ async def test_a_turn_is_what_one_of_those_inside_still_needs() -> None:
     line = backlog()
     with line.take(UNKNOWN), line.take(of(40_000)):
         # 30 and 10 s inside, heard as fast as they are spoken before anything was measured.
-        assert line.turn_seconds() == 20
-    assert line.turn_seconds() == 1
+        assert line.book_turn_seconds() == 20
+    assert line.book_turn_seconds() == 1
 
 
 def test_whoever_comes_first_is_let_in_whatever_its_length() -> None:
@@ -191,6 +191,15 @@ def test_a_word_costs_as_much_as_the_shortest_window() -> None:
     line.recognized(Ticket("attempt", Share(), 0.5, 0.5, 0, 0, compute_seconds=1))
 
     # Ten seconds in one, by each of two workers.
+    assert line.throughput == 20
+
+
+def test_before_a_window_is_done_the_throughput_is_that_of_silence() -> None:
+    line = backlog()
+    line.expect(10, compute_seconds=0.5)
+    assert line.throughput == 2 * 10 / 0.5
+
+    line.recognized(Ticket("attempt", Share(), 20, 20, 0, 0, compute_seconds=2))
     assert line.throughput == 20
 
 

@@ -90,3 +90,16 @@ def test_an_answer_that_runs_into_the_decoders_bound_counts_as_failed(clip, monk
     assert told["coverage"]["failed_seconds"] > 4
     assert told["coverage"]["transcribed_seconds"] == 0
     assert 0 < len(words(told["text"])) < len(words(TEXT))
+
+
+def test_what_the_bound_took_from_an_answer_is_asked_for_again(clip, monkeypatch) -> None:
+    from speech_asr.engines import attempt
+
+    # A sentence of 23 tokens fits, and a part of the next one.
+    monkeypatch.setattr(attempt, "_ANSWER_TOKENS", 32)
+    body = 2 * between_pauses(clip, 0, 1)
+    with live_server(create_app(AsrSettings())) as live:
+        told = httpx.post(f"{live.url}/api/stt/bytes?sr=16000", content=body, timeout=120).json()
+
+    assert words(told["text"]) == 2 * words(TEXT)
+    assert told["coverage"]["failed_seconds"] == 0

@@ -212,6 +212,16 @@ def test_channels_count_together_against_the_longest_audio(serve, engine) -> Non
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "audio_too_long")
 
 
+def test_channels_count_together_where_the_header_does_not_tell_how_long_they_are(serve, engine) -> None:
+    live = serve(engine, max_audio_seconds=3)
+    told = wav(np.zeros((2 * RATE_HZ, 2), "<i2"))
+    unknown = told[:4] + b"\xff" * 4 + told[8:40] + b"\xff" * 4 + told[44:]
+
+    answer = post(live, unknown, multichannel="true")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "audio_too_long")
+
+
 def test_a_file_above_openais_limit_is_refused(live) -> None:
     answer = post(live, bytes(25 * 1024 * 1024 + 1))
 

@@ -1,13 +1,13 @@
-import os
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import pytest
 
 from speech_asr.spool import Spool
 from speech_core.errors import Overloaded
 
-pytestmark = pytest.mark.anyio
+from .conftest import spooled
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("own_folder")]
 
 
 async def body(*parts: bytes) -> AsyncGenerator[bytes]:
@@ -15,18 +15,18 @@ async def body(*parts: bytes) -> AsyncGenerator[bytes]:
         yield part
 
 
-async def test_an_upload_lies_on_disk_as_long_as_it_is_needed(tmp_path: Path) -> None:
-    spool = Spool(100, tmp_path)
+async def test_an_upload_lies_on_disk_as_long_as_it_is_needed() -> None:
+    spool = Spool(100)
 
     async with spool.receive(body(b"abc", b"def")) as path:
         assert path.read_bytes() == b"abcdef"
-        assert spool.held_bytes == 6
+        assert (len(spooled()), spool.held_bytes) == (1, 6)
 
-    assert (os.listdir(tmp_path), spool.held_bytes) == ([], 0)
+    assert (spooled(), spool.held_bytes) == ([], 0)
 
 
-async def test_all_uploads_together_are_bounded(tmp_path: Path) -> None:
-    spool = Spool(10, tmp_path)
+async def test_all_uploads_together_are_bounded() -> None:
+    spool = Spool(10)
 
     async with spool.receive(body(b"12345678")):
         with pytest.raises(Overloaded) as refused:
@@ -34,18 +34,18 @@ async def test_all_uploads_together_are_bounded(tmp_path: Path) -> None:
                 pass
 
     assert refused.value.retry_after_seconds == 5.0
-    assert (os.listdir(tmp_path), spool.held_bytes) == ([], 0)
+    assert (spooled(), spool.held_bytes) == ([], 0)
 
 
-async def test_an_upload_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+async def test_an_upload_that_breaks_off_leaves_nothing() -> None:
     async def broken() -> AsyncGenerator[bytes]:
         yield b"abc"
         raise ConnectionResetError
 
-    spool = Spool(10, tmp_path)
+    spool = Spool(10)
 
     with pytest.raises(ConnectionResetError):
         async with spool.receive(broken()):
             pass
 
-    assert (os.listdir(tmp_path), spool.held_bytes) == ([], 0)
+    assert (spooled(), spool.held_bytes) == ([], 0)

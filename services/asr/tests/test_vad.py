@@ -41,6 +41,15 @@ def test_a_word_from_edge_to_edge_is_speech_and_a_blip_in_a_long_window_is_not(t
     assert len(silero_spans(blip)) == 1
 
 
+def test_blips_count_in_the_window_that_they_are_in() -> None:
+    blip = tone(0.2)
+
+    first, *_ = cut(silence(5), blip, silence(20), blip, silence(10))
+
+    assert len(first.samples) < 25 * RATE_HZ
+    assert first.speech == ()
+
+
 def test_a_file_of_exactly_thirty_seconds_is_one_window() -> None:
     assert [(len(window.samples), window.is_last) for window in cut(tone(30))] == [(WINDOW_SAMPLES, True)]
 

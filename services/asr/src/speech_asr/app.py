@@ -9,7 +9,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from speech_asr.backlog import Backlog
-from speech_asr.engines import Engine
+from speech_asr.engines import Engine, compute_seconds_of_silence
 from speech_asr.metrics import RecognitionMetrics
 from speech_asr.pipeline import Pipeline
 from speech_asr.routes import lists, openai, stt
@@ -40,12 +40,12 @@ def create_app(settings: AsrSettings | None = None, *, engine: Engine | None = N
         workers=layout.workers,
     )
     shell.admit = backlog.take
-    shell.seats.free_in_seconds = backlog.turn_seconds
+    shell.seats.free_in_seconds = backlog.book_turn_seconds
 
     @asynccontextmanager
     async def resources(shell: Shell) -> AsyncGenerator[Mapping[str, Any]]:
         started_seconds = time.monotonic()
-        loaded = engine or await to_thread.run_sync(_load, settings)
+        loaded = engine or await to_thread.run_sync(_load, settings, backlog)
         metrics.loaded(settings.model, time.monotonic() - started_seconds)
         await to_thread.run_sync(warm_up)
         shell.loaded = Loaded([settings.engine], [settings.model])
@@ -78,8 +78,11 @@ def create_app(settings: AsrSettings | None = None, *, engine: Engine | None = N
     )
 
 
-def _load(settings: AsrSettings) -> Engine:
+def _load(settings: AsrSettings, backlog: Backlog) -> Engine:
     try:
-        return load("speech.asr_engines", settings.engine)(settings)
+        engine: Engine = load("speech.asr_engines", settings.engine)(settings)
     except (ModelError, UnknownPlugin, ImportError) as error:
         raise SettingsError(f"the engine {settings.engine} cannot be loaded: {error}") from error
+    seconds = settings.shortest_window_seconds
+    backlog.expect(seconds, compute_seconds=compute_seconds_of_silence(engine, seconds))
+    return engine

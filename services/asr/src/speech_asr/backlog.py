@@ -82,7 +82,7 @@ class Backlog:
         most_channels: int,
         workers: int,
     ) -> None:
-        # Audio seconds a second, of windows that are not shorter than the shortest; None before anything was measured.
+        # Audio seconds a second, of windows that are not shorter than the shortest; None where nothing is known of it.
         self.throughput: float | None = None
         self._mean_cost_seconds = self._mean_compute_seconds = 0.0
         self._limit_seconds = limit_seconds
@@ -110,7 +110,7 @@ class Backlog:
         if self._leases and excess_seconds > 0:
             raise Overloaded(
                 f"{queued_seconds:.0f} s of audio wait to be recognized; try again",
-                retry_after_seconds=self._come_again_seconds(
+                retry_after_seconds=self._book_seconds(
                     seconds, excess_seconds=excess_seconds, queued_seconds=queued_seconds
                 ),
             )
@@ -132,7 +132,7 @@ class Backlog:
         if taken and taken + channels > self._most_channels:
             raise Overloaded(
                 f"{taken} channels are being recognized, of {self._most_channels} at most; try again",
-                retry_after_seconds=self.turn_seconds(),
+                retry_after_seconds=self.book_turn_seconds(),
             )
 
     def check_in_time(self, lease: Lease, deadline_seconds: float) -> None:
@@ -150,7 +150,7 @@ class Backlog:
         if excess_seconds > 0:
             raise Overloaded(
                 f"{before_seconds:.0f} s of audio are to be recognized before this; try again",
-                retry_after_seconds=self._come_again_seconds(
+                retry_after_seconds=self._book_seconds(
                     cost_seconds, excess_seconds=excess_seconds, queued_seconds=before_seconds
                 ),
             )
@@ -159,20 +159,21 @@ class Backlog:
         """A word costs the engine as much as the shortest window."""
         return max(audio_seconds, self._shortest_seconds)
 
-    def turn_seconds(self) -> float:
-        """After how long one of those inside should be done, and its seat free for who is refused now."""
+    def book_turn_seconds(self) -> float:
+        """Note one who is refused a seat; tells after how long one of those inside should be done, and a seat free."""
         queued_seconds = self.queued_seconds
         mean_seconds = queued_seconds / max(1, len(self._leases))
-        return self._come_again_seconds(mean_seconds, excess_seconds=mean_seconds, queued_seconds=queued_seconds)
+        return self._book_seconds(mean_seconds, excess_seconds=mean_seconds, queued_seconds=queued_seconds)
 
     @property
     def _pace(self) -> float:
         """Audio seconds a second; before anything was measured, as fast as it is spoken."""
         return self.throughput or 1.0
 
-    def _come_again_seconds(self, audio_seconds: float, *, excess_seconds: float, queued_seconds: float) -> float:
+    def _book_seconds(self, audio_seconds: float, *, excess_seconds: float, queued_seconds: float) -> float:
         """
-        After how long there should be room for *audio_seconds*, if those who were refused before come first.
+        Note one who is refused; tells after how long there should be room for *audio_seconds*, if those who were
+        refused before come first.
 
         No later than the *queued_seconds* before it are done: nobody knows who does come again.
         """
@@ -184,9 +185,13 @@ class Backlog:
         wait_seconds = min(excess_seconds / self._pace + others_seconds, queued_seconds / self._pace)
         return min(_LONGEST_WAIT_SECONDS, max(_SHORTEST_WAIT_SECONDS, wait_seconds))
 
+    def expect(self, audio_seconds: float, *, compute_seconds: float) -> None:
+        """Before the first window is done: the throughput by what the engine took for so much silence, at its best."""
+        self.throughput = self._workers * self._cost_seconds(audio_seconds) / max(compute_seconds, _FASTEST_SECONDS)
+
     def recognized(self, ticket: Ticket) -> None:
         """Learn the throughput from a window that is done."""
-        weight = 1.0 if self.throughput is None else _WEIGHT
+        weight = _WEIGHT if self._mean_compute_seconds else 1.0
         compute_seconds = max(ticket.compute_seconds, _FASTEST_SECONDS)
         self._mean_cost_seconds += weight * (self._cost_seconds(ticket.audio_seconds) - self._mean_cost_seconds)
         self._mean_compute_seconds += weight * (compute_seconds - self._mean_compute_seconds)

@@ -127,10 +127,12 @@ class Pipeline:
                     yield event
 
     async def _heard(self, path: Path, hearing: Hearing) -> AsyncGenerator[Event]:
+        # A header need not tell how long the channels are together.
+        longest_seconds = self._limits.max_audio_seconds / hearing.request.lease.channels
         decoded = decode_isolated(
             path,
             HEARD,
-            limits=self._limits,
+            limits=replace(self._limits, max_audio_seconds=longest_seconds),
             raw=hearing.request.recording.raw,
             channel=hearing.channel,
             on_header=hearing.announce,

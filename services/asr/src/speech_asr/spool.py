@@ -15,12 +15,11 @@ _WRITE_BYTES = 1 << 20
 
 
 class Spool:
-    """Temporary files under *folder*, at most *max_bytes* of them together."""
+    """Temporary files, at most *max_bytes* of them together."""
 
-    def __init__(self, max_bytes: int, folder: Path | None = None) -> None:
+    def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self.held_bytes = 0
-        self._folder = folder
 
     @asynccontextmanager
     async def receive(self, body: AsyncIterable[bytes]) -> AsyncGenerator[Path]:
@@ -30,7 +29,7 @@ class Spool:
         The file has no name in the folder, only one under this process: even a killed process leaves nothing behind.
         """
         own_bytes = 0
-        with tempfile.TemporaryFile(dir=self._folder) as file:
+        with tempfile.TemporaryFile() as file:
             try:
                 held = bytearray()
                 async for part in body:

@@ -67,14 +67,12 @@ def detector_for(engine: str) -> Detector:
 
 
 def silero_spans(samples: Samples) -> Spans:
-    """Spans of speech by the Silero model that comes with faster-whisper; none where they are no word together."""
+    """Spans of speech by the Silero model that comes with faster-whisper."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     options = VadOptions(min_silence_duration_ms=_PAUSE_MILLISECONDS, speech_pad_ms=_PAD_MILLISECONDS)
     found = cast("list[dict[str, int]]", get_speech_timestamps(samples, options, sampling_rate=SAMPLE_RATE_HZ))
-    spans = tuple((span["start"], min(span["end"], len(samples))) for span in found)
-    least_samples = min(_LEAST_SPEECH_SAMPLES, len(samples) // 2)
-    return spans if sum(end - start for start, end in spans) >= least_samples else ()
+    return _within(tuple((span["start"], span["end"]) for span in found), len(samples))
 
 
 def loud_spans(samples: Samples) -> Spans:
@@ -132,4 +130,7 @@ def _cut(samples: Samples, spans: Spans) -> int:
 
 
 def _within(spans: Spans, cut: int) -> Spans:
-    return tuple((start, min(end, cut)) for start, end in spans if start < cut)
+    """The spans of a window that ends at *cut*; none where they are no word together."""
+    within = tuple((start, min(end, cut)) for start, end in spans if start < cut)
+    least_samples = min(_LEAST_SPEECH_SAMPLES, cut // 2)
+    return within if sum(end - start for start, end in within) >= least_samples else ()

@@ -11,7 +11,11 @@ from speech_asr.segments import Recognized
 
 
 class Watchdog:
-    """At most *workers* calls at once, and *limit_seconds* for each; belongs to one event loop."""
+    """
+    At most *workers* calls at once, and *limit_seconds* for each; belongs to one event loop.
+
+    A call that was given up goes on beside them: one more each *limit_seconds*, until the process is started anew.
+    """
 
     def __init__(self, engine: Engine, *, workers: int, limit_seconds: float) -> None:
         self._engine = engine

@@ -36,7 +36,10 @@ class EngineMetrics:
             "speech_computed_audio_seconds", "Seconds of audio that they were for.", by_engine, registry=registry
         )
         self._wasted = Counter(
-            "speech_wasted_compute_seconds", "Compute for callers who had left.", own, registry=registry
+            "speech_wasted_compute_seconds",
+            "Compute that came to nothing: the caller had left, or the time was over.",
+            own,
+            registry=registry,
         ).labels(service)
         self._load = Gauge(
             "speech_model_load_seconds", "How long the model took to load.", ("service", "model"), registry=registry

@@ -1,11 +1,14 @@
 """What a recognizer must do; all the rest is ours."""
 
+import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from speech_asr.segments import Recognized
-from speech_asr.vad import Samples, Spans
+from speech_asr.vad import SAMPLE_RATE_HZ, Samples, Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +59,12 @@ class Engine(Protocol):
     def decode(self, batch: Sequence[Any]) -> Sequence[Recognized | Attempt]: ...
 
     def close(self) -> None: ...
+
+
+def compute_seconds_of_silence(engine: Engine, seconds: float) -> float:
+    """What one call costs at least, for a window of so many *seconds*: words come on top."""
+    silence = np.zeros(round(seconds * SAMPLE_RATE_HZ), dtype=np.float32)
+    attempt = engine.prepare(silence, Task("en"))
+    started_seconds = time.monotonic()
+    engine.decode([attempt])
+    return time.monotonic() - started_seconds

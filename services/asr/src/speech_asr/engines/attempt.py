@@ -27,7 +27,7 @@ _STEP_FRAMES = 10 * FRAMES_PER_SECOND
 
 # Of a pause before the next word, what a call begins with; with all of it, Whisper says a sentence twice.
 _LEAD_FRAMES = FRAMES_PER_SECOND // 2
-# The same again at once, of letters and digits alone: more than a word of it, or all that was said.
+# The same again at once, of letters and digits alone: a long word or more, or all that was said.
 _PART_TWICE, _ALL_TWICE = re.compile(r"(.{8,})\1"), re.compile(r"(.+)\1")
 
 # Of silence, and of less than a syllable, Whisper makes up words that it has heard before.
@@ -96,13 +96,14 @@ class WhisperAttempt:
     The next call of the model for one window.
 
     *features* (mels x frames) are those of the whole window, in which *speech* are the spans of frames where somebody
-    speaks, if that is known; *seek* is the frame that this call begins at; *encoded* is kept from the attempt before
-    when only the temperature has changed.
+    speaks, if that is known; *seek* is the frame that this call begins at, *in_full* whether it was asked in a short
+    window before; *encoded* is kept from the attempt before when only the temperature has changed.
     """
 
     features: Features
     task: Task
     shortest_frames: int = FULL_FRAMES
+    in_full: bool = False
     speech: Sequence[tuple[int, int]] | None = None
     seek: int = 0
     previous: tuple[int, ...] = ()
@@ -131,6 +132,8 @@ class WhisperAttempt:
     @property
     def padded_frames(self) -> int:
         """Frames of the tensor: a shorter one costs much less, a tight one costs words."""
+        if self.in_full:
+            return FULL_FRAMES
         steps = -(-(self.frames + _PADDING_FRAMES) // _STEP_FRAMES)
         return min(FULL_FRAMES, max(self.shortest_frames, steps * _STEP_FRAMES))
 
@@ -191,7 +194,7 @@ class WhisperAttempt:
     def again(self, answer: Answer, encoded: Callable[[], NDArray[np.float32]]) -> "WhisperAttempt":
         """The same frames in the window that the model was trained on; after that, at the next temperature."""
         if self.is_short:
-            return replace(self, shortest_frames=FULL_FRAMES)
+            return replace(self, in_full=True)
         return replace(self, step=self.step + 1, tried=(*self.tried, answer), encoded=encoded())
 
     def followed_at(self, seek: int, *, end: int) -> int:
@@ -214,6 +217,7 @@ class WhisperAttempt:
         said = tuple(token for part in segments if part.decoded for token in part.decoded.tokens)
         return replace(
             self,
+            in_full=False,
             seek=next_frame(seek, self.speech, shortest_frames=self.shortest_frames),
             previous=() if answer.temperature > _PROMPT_RESET_TEMPERATURE else (*self.previous, *said),
             step=0,

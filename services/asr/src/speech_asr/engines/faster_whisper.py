@@ -194,6 +194,8 @@ class FasterWhisperEngine:
         )
         spoken = tuple(segment for segment in segments if segment.text)
         end_seconds = max((part["end"] for part in parts), default=offset_seconds)
+        if seek < attempt.seek + attempt.frames and not answer.failed:
+            answer = replace(answer, cut=False)  # what the bound took is asked for again; a loop might not end
         seek = attempt.followed_at(seek, end=round(max(end_seconds, last_seconds) * FRAMES_PER_SECOND))
         return attempt.beyond(answer, seek=seek, segments=spoken, last_speech_seconds=last_seconds)
 
