@@ -103,9 +103,9 @@ class WhisperAttempt:
     features: Features
     task: Task
     shortest_frames: int = FULL_FRAMES
-    in_full: bool = False
     speech: Sequence[tuple[int, int]] | None = None
     seek: int = 0
+    in_full: bool = False
     previous: tuple[int, ...] = ()
     step: int = 0
     tried: tuple[Answer, ...] = ()
