@@ -31,6 +31,7 @@ from speech_core.models.store import Store
 
 _TIMEOUT_SECONDS = 600.0
 _WINDOW_SECONDS = 29.5
+_PAUSE_SECONDS = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ def full_windows(clips: Sequence[Clip], *, seconds: float = _WINDOW_SECONDS) -> 
     held: list[Clip] = []
     for clip in sorted(clips, key=lambda clip: clip.language):
         if held and (
-            held[0].language != clip.language or sum(one.seconds + 0.4 for one in held) + clip.seconds > seconds
+            held[0].language != clip.language
+            or sum(one.seconds + _PAUSE_SECONDS for one in held) + clip.seconds > seconds
         ):
             items.append(_join(held))
             held = []
@@ -71,7 +73,7 @@ def full_windows(clips: Sequence[Clip], *, seconds: float = _WINDOW_SECONDS) -> 
 
 
 def _join(clips: Sequence[Clip]) -> Item:
-    pause = np.zeros(int(0.4 * RATE_HZ), np.float32)
+    pause = np.zeros(int(_PAUSE_SECONDS * RATE_HZ), np.float32)
     samples = np.concatenate([part for clip in clips for part in (decode_audio(str(clip.path)), pause)])
     return Item(wav(samples * 32_767), samples, clips[0].language, " ".join(clip.text for clip in clips))
 

@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from faster_whisper.audio import decode_audio
 
 from speech_asr.app import create_app
 from speech_asr.engines import Task
 from speech_asr.engines.fake import FakeEngine
 from speech_asr.segments import Recognized, Segment
 from speech_asr.settings import AsrSettings
+from speech_asr.vad import Samples
 from speech_core.models.store import Store
 from speech_core.testing.live import LiveServer, live_server
 
@@ -142,15 +144,26 @@ def clip() -> bytes:
 
 
 @pytest.fixture(scope="session")
+def clip_samples(clip: bytes) -> Samples:
+    """The same as the engines get it."""
+    return decode_audio(io.BytesIO(clip))
+
+
+@pytest.fixture(scope="session")
 def speech() -> bytes:
     """A second that counts as speech to the fake engine: two words."""
     return wav(tone(1))
 
 
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    """Those of the default model, where the services look for them."""
+    settings = AsrSettings()
+    return Store(settings.models_dir).fetch(settings.model)
+
+
 @pytest.fixture(scope="module")
-def whisper() -> Generator[LiveServer]:
+def whisper(weights: Path) -> Generator[LiveServer]:
     """The service with the real engine and the default weights."""
-    root = Path("~/.cache/kubespeech/models").expanduser()
-    Store(root).fetch("whisper-base")
-    with live_server(create_app(AsrSettings(models_dir=root))) as live:
+    with live_server(create_app(AsrSettings())) as live:
         yield live

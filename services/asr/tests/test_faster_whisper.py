@@ -1,15 +1,18 @@
 """The real engine on human speech."""
 
-import io
 import json
 
 import httpx
 import numpy as np
 import pytest
-from faster_whisper.audio import decode_audio
 
 from speech_asr.app import create_app
+from speech_asr.engines import Task
+from speech_asr.engines.attempt import Answer
+from speech_asr.engines.faster_whisper import FasterWhisperEngine
+from speech_asr.segments import Recognized
 from speech_asr.settings import AsrSettings
+from speech_asr.vad import SAMPLE_RATE_HZ, Samples
 from speech_core.testing.live import live_server
 
 pytestmark = pytest.mark.timeout(240)
@@ -21,9 +24,9 @@ def words(text: str) -> list[str]:
     return "".join(letter.lower() if letter.isalnum() else " " for letter in text).split()
 
 
-def between_pauses(clip: bytes, lead_seconds: int, tail_seconds: int) -> bytes:
-    """The samples of *clip*, 16 kHz, with silence around them."""
-    padded = np.pad(decode_audio(io.BytesIO(clip)), (16_000 * lead_seconds, 16_000 * tail_seconds))
+def between_pauses(samples: Samples, lead_seconds: int, tail_seconds: int) -> bytes:
+    """Samples of 16 bits with silence around them."""
+    padded = np.pad(samples, (SAMPLE_RATE_HZ * lead_seconds, SAMPLE_RATE_HZ * tail_seconds))
     return (padded * 32_767).astype("<i2").tobytes()
 
 
@@ -36,19 +39,19 @@ def test_speech_is_understood(whisper, clip) -> None:
 
 
 @pytest.mark.parametrize(("lead_seconds", "tail_seconds"), [(2, 1), (3, 1), (3, 2)])
-def test_a_sentence_between_pauses_is_said_once(whisper, clip, lead_seconds: int, tail_seconds: int) -> None:
-    body = between_pauses(clip, lead_seconds, tail_seconds)
+def test_a_sentence_between_pauses_is_said_once(whisper, clip_samples, lead_seconds: int, tail_seconds: int) -> None:
+    body = between_pauses(clip_samples, lead_seconds, tail_seconds)
     told = httpx.post(f"{whisper.url}/api/stt/bytes?sr=16000", content=body, timeout=120).json()
 
     assert words(told["text"]) == words(TEXT)
     assert told["segments"][0]["start_ms"] >= 1000 * (lead_seconds - 1)
 
 
-def test_what_the_decoder_says_twice_is_asked_for_again(whisper, clip, monkeypatch) -> None:
+def test_what_the_decoder_says_twice_is_asked_for_again(whisper, clip_samples, monkeypatch) -> None:
     from speech_asr.engines import faster_whisper
 
     monkeypatch.setattr(faster_whisper, "next_frame", lambda seek, *_, **__: seek)
-    body = between_pauses(clip, 2, 1)
+    body = between_pauses(clip_samples, 2, 1)
     told = httpx.post(f"{whisper.url}/api/stt/bytes?sr=16000", content=body, timeout=120).json()
 
     assert words(told["text"]) == words(TEXT)
@@ -80,7 +83,7 @@ def test_silence_is_no_speech(whisper) -> None:
     assert (told["text"], told["coverage"]["silent_seconds"]) == ("", 5.0)
 
 
-def test_an_answer_that_runs_into_the_decoders_bound_counts_as_failed(clip, monkeypatch) -> None:
+def test_an_answer_that_runs_into_the_decoders_bound_counts_as_failed(weights, clip, monkeypatch) -> None:
     from speech_asr.engines import attempt
 
     monkeypatch.setattr(attempt, "_ANSWER_TOKENS", 8)
@@ -92,14 +95,25 @@ def test_an_answer_that_runs_into_the_decoders_bound_counts_as_failed(clip, monk
     assert 0 < len(words(told["text"])) < len(words(TEXT))
 
 
-def test_what_the_bound_took_from_an_answer_is_asked_for_again(clip, monkeypatch) -> None:
+def test_what_the_bound_took_from_an_answer_is_asked_for_again(weights, clip_samples, monkeypatch) -> None:
     from speech_asr.engines import attempt
 
     # A sentence of 23 tokens fits, and a part of the next one.
     monkeypatch.setattr(attempt, "_ANSWER_TOKENS", 32)
-    body = 2 * between_pauses(clip, 0, 1)
+    body = 2 * between_pauses(clip_samples, 0, 1)
     with live_server(create_app(AsrSettings())) as live:
         told = httpx.post(f"{live.url}/api/stt/bytes?sr=16000", content=body, timeout=120).json()
 
     assert words(told["text"]) == 2 * words(TEXT)
     assert told["coverage"]["failed_seconds"] == 0
+
+
+def test_a_window_of_which_the_bound_took_all_is_cut(weights, clip_samples, monkeypatch) -> None:
+    nothing = Answer((50_364, 50_364), -0.1, 1.0, 0.0, 0.0, cut=True)  # from 0.00 to 0.00 s
+    monkeypatch.setattr(FasterWhisperEngine, "_answers", lambda *_: [nothing])
+    engine = FasterWhisperEngine(AsrSettings(shortest_window_seconds=30))
+
+    (outcome,) = engine.decode([engine.prepare(clip_samples, Task("en"))])
+    engine.close()
+
+    assert outcome == Recognized("en", (), cut=True)

@@ -6,7 +6,7 @@ import pytest
 
 from speech_asr.backlog import Lease
 from speech_asr.engines import Task
-from speech_asr.hearing import Hearing, Recording, Request
+from speech_asr.hearing import Hearing, Progress, Recording, Request
 from speech_asr.segments import Recognized, Segment
 from speech_asr.vad import Window
 from speech_core.codec.decode import Header
@@ -80,6 +80,7 @@ def test_a_header_that_proves_wrong_is_not_believed() -> None:
     told = []
     for number in range(2):
         hearing.meet(window(number))
-        told.append((lease.audio_seconds, hearing.left_seconds(window(number))))
+        (progress,) = hearing.take(window(number), Recognized(None, ()))
+        told.append((lease.audio_seconds, hearing.left_seconds(window(number)), progress))
 
-    assert told == [(25, 25), (40, 3600)]
+    assert told == [(25, 5, Progress(20, 25)), (40, 3600, Progress(40, None))]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from speech_asr.engines import EngineStuck
 from speech_asr.scheduler import Scheduler, Share, Ticket
 from speech_asr.segments import Recognized
+from speech_core.service.observation import Observation, observed
 
 from .virtual_engine import Step, VirtualEngine, answered, on_virtual_clock, recognized, run, submit
 
@@ -66,6 +67,33 @@ def test_a_short_request_overtakes_a_long_one() -> None:
         await answered(scheduler, [busy, *tickets])
 
     assert run(scenario).names == [["busy"], ["clip"], ["hour"]]
+
+
+def test_windows_of_one_request_keep_their_order() -> None:
+    async def scenario(scheduler: Scheduler) -> None:
+        file = Share()
+        busy = submit(scheduler, Step("busy"))
+        await anyio.sleep(0.1)
+        tickets = [
+            submit(scheduler, Step("second"), file, remaining_seconds=61),
+            submit(scheduler, Step("third"), file, remaining_seconds=31),
+        ]
+        await answered(scheduler, [busy, *tickets])
+
+    assert run(scenario).names == [["busy"], ["second"], ["third"]]
+
+
+def test_a_request_is_in_the_engine_while_one_of_its_windows_is() -> None:
+    async def scenario(scheduler: Scheduler) -> None:
+        with observed(Observation(stage="queue")) as observation:
+            long = submit(scheduler, Step("long", following=Step("long, again")), remaining_seconds=60)
+        clip = submit(scheduler, Step("clip"))
+        for stage in ("engine", "queue", "engine"):
+            await anyio.sleep(0.7)
+            assert observation.stage == stage
+        await answered(scheduler, [long, clip])
+
+    assert run(scenario).names == [["long"], ["clip"], ["long, again"]]
 
 
 def test_a_window_that_nobody_waits_for_leaves_the_line() -> None:

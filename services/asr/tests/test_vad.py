@@ -5,7 +5,6 @@ import pytest
 
 from speech_asr.vad import HEARD, WINDOW_SAMPLES, Detector, Window, loud_spans, silero_spans, windows
 from speech_core.audio import Pcm
-from speech_core.codec.decode import DecodeLimits, decode
 
 from .conftest import RATE_HZ, silence, tone
 
@@ -27,18 +26,14 @@ def test_a_short_file_is_one_window_untrimmed() -> None:
     assert window.speech == ((RATE_HZ, 3 * RATE_HZ),)
 
 
-def test_a_word_from_edge_to_edge_is_speech_and_a_blip_in_a_long_window_is_not(tmp_path, clip, monkeypatch) -> None:
-    (tmp_path / "clip").write_bytes(clip)
-    chunks = decode(tmp_path / "clip", HEARD, limits=DecodeLimits(60, 1 << 24))
-    word = (
-        np.concatenate([np.frombuffer(pcm.data, "<i2") for pcm in chunks])[: RATE_HZ // 4].astype(np.float32) / 32_768
-    )
-    blip = np.concatenate([np.zeros(RATE_HZ, np.float32), word[: RATE_HZ // 10], np.zeros(RATE_HZ, np.float32)])
+def test_a_word_from_edge_to_edge_is_speech_and_a_blip_in_a_long_window_is_not(clip_samples, monkeypatch) -> None:
+    word = (clip_samples[: RATE_HZ // 4] * 32_767).astype("<i2")
+    blip = silence(1), word[: RATE_HZ // 10], silence(1)
 
-    assert silero_spans(word) == ((0, len(word)),)
-    assert silero_spans(blip) == ()
+    assert cut(word, detect=silero_spans)[0].speech == ((0, len(word)),)
+    assert cut(*blip, detect=silero_spans)[0].speech == ()
     monkeypatch.setattr("speech_asr.vad._LEAST_SPEECH_SAMPLES", 0)
-    assert len(silero_spans(blip)) == 1
+    assert len(cut(*blip, detect=silero_spans)[0].speech) == 1
 
 
 def test_blips_count_in_the_window_that_they_are_in() -> None:

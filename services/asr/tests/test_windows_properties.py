@@ -15,6 +15,8 @@ from speech_core.audio import Pcm
 RATE_HZ = 16_000
 PAUSE_SAMPLES = RATE_HZ * 160 // 1000
 PAD_SAMPLES = RATE_HZ // 10
+# Too short for a word.
+BLIP_SAMPLES = 3 * RATE_HZ // 10
 FIRST_CUT_SAMPLES = WINDOW_SAMPLES // 3
 LOUD = 8_000
 
@@ -104,7 +106,8 @@ def test_spans_lie_in_their_window_in_order(lengths, sizes, detect) -> None:
         outside = np.ones(len(window.samples), dtype=bool)
         for start, end in window.speech:
             outside[start:end] = False
-        assert not window.samples[outside].any() or detect is loud_spans
+        most_samples = 0 if window.speech else BLIP_SAMPLES
+        assert np.count_nonzero(window.samples[outside]) <= most_samples or detect is loud_spans
 
 
 @given(stretches, chunk_sizes)

@@ -70,7 +70,7 @@ class Backlog:
     At most *limit_seconds* of audio inside, and *most_channels* that are decoded at once; a request that finds nobody
     before it is let in whatever its length.
 
-    Belongs to one event loop, but for *queued_seconds*.
+    Belongs to one event loop, but for *queued_seconds*, and for *expect*, which comes before the first request.
     """
 
     def __init__(

@@ -37,7 +37,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the recognition is; *audio_seconds* where the file's header tells how long it is."""
+    """How far the recognition is; *audio_seconds* where it is known how long the audio is."""
 
     processed_seconds: float
     audio_seconds: float | None
@@ -150,7 +150,7 @@ class Hearing:
         for number, segment in enumerate(segments, start=1):
             final = window.is_last and number == len(segments) and self.request.lease.channels == 1
             yield Heard(segment, self.language, final)
-        yield Progress(window.end_seconds, self._announced_seconds)
+        yield Progress(window.end_seconds, self._whole_seconds(window))
 
 
 def whole(hearings: Sequence[Hearing]) -> Whole:

@@ -46,6 +46,6 @@ class RecognitionMetrics(EngineMetrics):
         self.computed(
             self._engine,
             compute_seconds=ticket.compute_seconds,
-            audio_seconds=ticket.audio_seconds,
+            audio_seconds=ticket.audio_seconds if ticket.result else 0.0,
             span=ticket.span,
         )

@@ -14,6 +14,7 @@ from speech_asr.languages import NAMES
 from speech_asr.segments import Segment, joined
 from speech_core.errors import InvalidRequest
 
+TaskName = Literal["transcribe", "translate"]
 ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json", "diarized_json"]
 # What can be said piece by piece.
 _STREAMED = ("json", "text", "diarized_json")
@@ -64,7 +65,7 @@ def read_form(fields: dict[str, list[str]]) -> TranscriptionForm:
     return form
 
 
-def answer(whole: Whole, form: TranscriptionForm, *, task: Literal["transcribe", "translate"]) -> tuple[str, str]:
+def answer(whole: Whole, form: TranscriptionForm, *, task: TaskName) -> tuple[str, str]:
     """Content type and body."""
     match form.response_format:
         case "text":
@@ -82,7 +83,7 @@ def answer(whole: Whole, form: TranscriptionForm, *, task: Literal["transcribe",
     return "application/json", json.dumps(body, ensure_ascii=False)
 
 
-def _languages(whole: Whole, task: str) -> dict[str, Any]:
+def _languages(whole: Whole, task: TaskName) -> dict[str, Any]:
     """As `gpt-transcribe` tells them; a translation has none."""
     return {"languages": [{"code": whole.language}]} if whole.language and task == "transcribe" else {}
 
@@ -91,7 +92,7 @@ def _duration(whole: Whole) -> dict[str, Any]:
     return {"type": "duration", "seconds": math.ceil(whole.duration_seconds)}
 
 
-def _verbose(whole: Whole, form: TranscriptionForm, task: str) -> dict[str, Any]:
+def _verbose(whole: Whole, form: TranscriptionForm, task: TaskName) -> dict[str, Any]:
     # A translation is English, whatever was spoken.
     language = "en" if task == "translate" else whole.language
     body: dict[str, Any] = {
@@ -136,7 +137,7 @@ def _channel(segment: Segment) -> dict[str, int]:
     return {} if segment.channel is None else {"channel": segment.channel}
 
 
-def _diarized(whole: Whole, task: str) -> dict[str, Any]:
+def _diarized(whole: Whole, task: TaskName) -> dict[str, Any]:
     return {
         "task": task,
         "duration": round(whole.duration_seconds, 3),

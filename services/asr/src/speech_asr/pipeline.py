@@ -27,7 +27,7 @@ from speech_asr.vad import HEARD, Detector, Samples, Spans, Window, detector_for
 from speech_core.audio import Pcm
 from speech_core.codec.decode import DecodeLimits
 from speech_core.codec.isolation import decode_isolated, probe_isolated
-from speech_core.errors import DeadlineExceeded, InvalidRequest, TooLarge
+from speech_core.errors import DeadlineExceeded, InvalidRequest
 from speech_core.pipeline.pull import pull
 from speech_core.service.metrics import Metrics
 from speech_core.service.observation import current
@@ -101,12 +101,6 @@ class Pipeline:
                 code="too_many_channels",
                 param="multichannel",
             )
-        if header.seconds * header.channels > self._limits.max_audio_seconds:
-            raise TooLarge(
-                f"{header.channels} channels are longer together than {self._limits.max_audio_seconds:g} s",
-                code="audio_too_long",
-                param="file",
-            )
         self._backlog.split(request.lease, header.channels)
         return [Hearing(request, channel) for channel in range(header.channels)]
 
@@ -127,7 +121,7 @@ class Pipeline:
                     yield event
 
     async def _heard(self, path: Path, hearing: Hearing) -> AsyncGenerator[Event]:
-        # A header need not tell how long the channels are together.
+        # The channels count together.
         longest_seconds = self._limits.max_audio_seconds / hearing.request.lease.channels
         decoded = decode_isolated(
             path,

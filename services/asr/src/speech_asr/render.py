@@ -2,7 +2,7 @@
 
 from speech_asr import segments as values
 from speech_asr.backlog import Lease
-from speech_asr.hearing import Heard, Progress, Whole
+from speech_asr.hearing import Event, Heard, Progress, Whole
 from speech_core.contracts import transcription as wire
 
 
@@ -27,7 +27,7 @@ def segment(value: values.Segment) -> wire.Segment:
     )
 
 
-def event(value: Heard | Progress | Whole) -> wire.SegmentEvent | wire.ProgressEvent | wire.DoneEvent:
+def event(value: Event) -> wire.SegmentEvent | wire.ProgressEvent | wire.DoneEvent:
     """The server-sent event of what happened."""
     match value:
         case Heard():

@@ -27,9 +27,10 @@ Decode = Callable[[Sequence[Attempt]], Awaitable[Sequence[Recognized | Attempt]]
 
 @dataclass(slots=True, eq=False)
 class Share:
-    """One request's part of the engine: how many of its windows are inside."""
+    """One request's part of the engine: how many of its windows are inside, and what it has left to be heard."""
 
     inside: int = 0
+    remaining_seconds: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +45,6 @@ class Ticket:
     attempt: Attempt
     share: Share
     audio_seconds: float
-    remaining_seconds: float
     deadline_seconds: float
     number: int
     observation: Observation = field(default_factory=Observation)
@@ -72,6 +72,12 @@ class Ticket:
         if self.observation.stage == "queue":
             self.observation.stage = "engine"
 
+    def leave_engine(self) -> None:
+        """Its request stands in the line again, unless another of its windows is inside."""
+        self.share.inside -= 1
+        if self.observation.stage == "engine" and not self.share.inside:
+            self.observation.stage = "queue"
+
     def answer(self) -> Recognized:
         """The result; raises what the engine raised."""
         if self.error is not None:
@@ -87,7 +93,7 @@ def _came_first(ticket: Ticket) -> tuple[float, ...]:
 
 def _fewest_left(ticket: Ticket) -> tuple[float, ...]:
     """In windows, as the engine works: of two clips, the one that came first."""
-    return math.ceil(ticket.remaining_seconds / WINDOW_SECONDS), ticket.number
+    return math.ceil(ticket.share.remaining_seconds / WINDOW_SECONDS), ticket.number
 
 
 def _deadline_next(ticket: Ticket) -> tuple[float, ...]:
@@ -173,7 +179,8 @@ class Scheduler:
         deadline_seconds: float,
     ) -> Ticket:
         """Put a window of *audio_seconds* into the line; *remaining_seconds* of its request are still to be heard."""
-        ticket = Ticket(attempt, share, audio_seconds, remaining_seconds, deadline_seconds, next(self._numbers))
+        share.remaining_seconds = remaining_seconds
+        ticket = Ticket(attempt, share, audio_seconds, deadline_seconds, next(self._numbers))
         ticket.observation = current()
         ticket.span = ticket.observation.span.child("window", {"speech.audio_seconds": audio_seconds})
         self._enqueue(ticket)
@@ -241,7 +248,7 @@ class Scheduler:
         finally:
             span.end()
             for ticket in batch:
-                ticket.share.inside -= 1
+                ticket.leave_engine()
             self._wake()
         compute_seconds = anyio.current_time() - started_seconds
         audio_seconds = sum(ticket.audio_seconds for ticket in batch)

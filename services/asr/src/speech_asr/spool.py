@@ -18,7 +18,7 @@ class Spool:
     """Temporary files, at most *max_bytes* of them together."""
 
     def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
+        self._max_bytes = max_bytes
         self.held_bytes = 0
 
     @asynccontextmanager
@@ -46,6 +46,6 @@ class Spool:
                 self.held_bytes -= own_bytes
 
     def _reserve(self, n_bytes: int) -> None:
-        if self.held_bytes + n_bytes > self.max_bytes:
+        if self.held_bytes + n_bytes > self._max_bytes:
             raise Overloaded("the disk space for uploads is taken; try again", retry_after_seconds=5.0)
         self.held_bytes += n_bytes

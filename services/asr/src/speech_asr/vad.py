@@ -72,7 +72,7 @@ def silero_spans(samples: Samples) -> Spans:
 
     options = VadOptions(min_silence_duration_ms=_PAUSE_MILLISECONDS, speech_pad_ms=_PAD_MILLISECONDS)
     found = cast("list[dict[str, int]]", get_speech_timestamps(samples, options, sampling_rate=SAMPLE_RATE_HZ))
-    return _within(tuple((span["start"], span["end"]) for span in found), len(samples))
+    return tuple((span["start"], span["end"]) for span in found)
 
 
 def loud_spans(samples: Samples) -> Spans:
@@ -106,7 +106,7 @@ def _cut_into_windows(chunks: Iterable[Pcm], detect: Detector) -> Generator[Wind
             yield Window(start_sample, held[:cut], _within(spans, cut), is_last=False)
             held, start_sample = held[cut:], start_sample + cut
     if len(held):
-        yield Window(start_sample, held, detect(held), is_last=True)
+        yield Window(start_sample, held, _within(detect(held), len(held)), is_last=True)
 
 
 def _as_float(pcm: Pcm) -> Samples:

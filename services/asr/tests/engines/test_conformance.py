@@ -2,17 +2,14 @@
 
 import os
 from collections.abc import Callable, Generator, Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from speech_asr.engines import Task
 from speech_asr.segments import Recognized, joined
 from speech_asr.settings import AsrSettings
-from speech_asr.vad import HEARD, Samples
-from speech_core.codec.decode import DecodeLimits, decode
+from speech_asr.vad import SAMPLE_RATE_HZ, Samples
 from speech_core.models.store import Store
 from speech_core.pipeline.plugins import UnknownPlugin, load
 
@@ -25,8 +22,6 @@ pytestmark = [
 REAL = ("faster-whisper", "openai-whisper")
 ALL = ("fake", *REAL)
 TEXT = "produced the block books, which were the immediate predecessors of the true printed book,"
-CLIP = Path(__file__).parents[1] / "data/ljspeech.flac"
-SECOND = 16_000
 
 Loaded = Callable[[str], Any]
 
@@ -75,20 +70,13 @@ def whisper(request: pytest.FixtureRequest, loaded: Loaded) -> Any:
 
 
 @pytest.fixture(scope="module")
-def speech() -> Samples:
-    limits = DecodeLimits(max_audio_seconds=60, max_decoded_bytes=1 << 24)
-    chunks = decode(CLIP, HEARD, limits=limits)
-    return np.concatenate([np.frombuffer(pcm.data, "<i2") for pcm in chunks]).astype(np.float32) / 32_768
-
-
-@pytest.fixture(scope="module")
-def plain(loaded: Loaded, speech: Samples) -> Callable[[Any], Recognized]:
+def plain(loaded: Loaded, clip_samples: Samples) -> Callable[[Any], Recognized]:
     """What an engine hears in the clip when nothing but words is asked; each is asked once."""
     known: dict[int, Recognized] = {}
 
     def get(engine: Any) -> Recognized:
         if id(engine) not in known:
-            known[id(engine)] = recognize(engine, speech, Task(words=True))
+            known[id(engine)] = recognize(engine, clip_samples, Task(words=True))
         return known[id(engine)]
 
     return get
@@ -122,8 +110,8 @@ def test_speech_is_understood_and_its_language_found(whisper: Any, plain: Callab
     assert {"en", "ru", "de"} <= whisper.languages
 
 
-def test_a_language_is_chosen_among_those_that_it_can_be(whisper: Any, speech: Samples) -> None:
-    told = recognize(whisper, speech, Task(among=("ru", "fr")))
+def test_a_language_is_chosen_among_those_that_it_can_be(whisper: Any, clip_samples: Samples) -> None:
+    told = recognize(whisper, clip_samples, Task(among=("ru", "fr")))
 
     assert told.language in ("ru", "fr")
 
@@ -142,25 +130,25 @@ def test_words_make_up_the_text_and_lie_in_order_within_their_segment(
 
 
 @pytest.mark.parametrize("past", [1, 80, 159])
-def test_audio_that_ends_within_a_frame_is_decoded_once(whisper: Any, speech: Samples, past: int) -> None:
-    told = recognize(whisper, speech[: 3 * SECOND + past], Task("en"))
+def test_audio_that_ends_within_a_frame_is_decoded_once(whisper: Any, clip_samples: Samples, past: int) -> None:
+    told = recognize(whisper, clip_samples[: 3 * SAMPLE_RATE_HZ + past], Task("en"))
 
     assert words(joined(told.segments))[:2] == words(TEXT)[:2]
     assert len(told.segments) == 1
 
 
 def test_segments_lie_in_order_within_the_audio(
-    engine: Any, speech: Samples, plain: Callable[[Any], Recognized]
+    engine: Any, clip_samples: Samples, plain: Callable[[Any], Recognized]
 ) -> None:
     clock = [at for part in plain(engine).segments for at in (part.start_seconds, part.end_seconds)]
 
     assert clock == sorted(clock)
     assert clock[0] >= 0
-    assert clock[-1] <= len(speech) / SECOND + 0.5
+    assert clock[-1] <= len(clip_samples) / SAMPLE_RATE_HZ + 0.5
 
 
-def test_no_words_are_told_that_nobody_asked_for(engine: Any, speech: Samples) -> None:
-    told = recognize(engine, speech[: 2 * SECOND], Task("en"))
+def test_no_words_are_told_that_nobody_asked_for(engine: Any, clip_samples: Samples) -> None:
+    told = recognize(engine, clip_samples[: 2 * SAMPLE_RATE_HZ], Task("en"))
 
     assert all(segment.words is None for segment in told.segments)
 
@@ -178,25 +166,27 @@ def test_how_a_segment_was_decoded_is_in_range(whisper: Any, plain: Callable[[An
         assert 0 <= decoded.no_speech_prob < 0.6
 
 
-def test_a_language_that_is_asked_for_is_not_detected(whisper: Any, speech: Samples) -> None:
-    assert recognize(whisper, speech[: 2 * SECOND], Task("de")).language == "de"
+def test_a_language_that_is_asked_for_is_not_detected(whisper: Any, clip_samples: Samples) -> None:
+    assert recognize(whisper, clip_samples[: 2 * SAMPLE_RATE_HZ], Task("de")).language == "de"
 
 
 @pytest.mark.parametrize(
     "task", [Task("en", translate=True), Task("en", prompt="A history of printing.")], ids=["translate", "prompt"]
 )
-def test_english_stays_itself_in_translation_and_after_a_prompt(whisper: Any, speech: Samples, task: Task) -> None:
-    assert words(joined(recognize(whisper, speech, task).segments)) == words(TEXT)
+def test_english_stays_itself_in_translation_and_after_a_prompt(
+    whisper: Any, clip_samples: Samples, task: Task
+) -> None:
+    assert words(joined(recognize(whisper, clip_samples, task).segments)) == words(TEXT)
 
 
-def test_a_temperature_is_the_only_one_that_is_tried(whisper: Any, speech: Samples) -> None:
-    told = recognize(whisper, speech, Task("en", temperature=0.2))
+def test_a_temperature_is_the_only_one_that_is_tried(whisper: Any, clip_samples: Samples) -> None:
+    told = recognize(whisper, clip_samples, Task("en", temperature=0.2))
 
     assert [segment.decoded.temperature for segment in told.segments if segment.decoded] == pytest.approx([0.2])
 
 
-def test_a_batch_is_answered_in_order(engine: Any, speech: Samples) -> None:
-    parts = [speech[: 2 * SECOND], speech]
+def test_a_batch_is_answered_in_order(engine: Any, clip_samples: Samples) -> None:
+    parts = [clip_samples[: 2 * SAMPLE_RATE_HZ], clip_samples]
 
     short, long = recognize_all(engine, [engine.prepare(part, Task("en")) for part in parts])
 

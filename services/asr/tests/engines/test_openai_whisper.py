@@ -18,10 +18,8 @@ from speech_asr.engines.ct2_weights import read_weights  # noqa: E402
 from speech_asr.engines.openai_whisper import OpenAiWhisperEngine, is_cut  # noqa: E402
 from speech_asr.segments import joined  # noqa: E402
 from speech_asr.settings import AsrSettings  # noqa: E402
-from speech_asr.vad import HEARD  # noqa: E402
-from speech_core.codec.decode import DecodeLimits, decode  # noqa: E402
+from speech_asr.vad import SAMPLE_RATE_HZ, Samples  # noqa: E402
 from speech_core.models import ModelError  # noqa: E402
-from speech_core.models.store import Store  # noqa: E402
 
 pytestmark = [
     pytest.mark.timeout(600),
@@ -29,34 +27,20 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
 ]
 
-SECOND = 16_000
-
 
 @pytest.fixture(scope="module")
-def folder() -> Path:
-    return Store(AsrSettings().models_dir).fetch("whisper-base")
-
-
-@pytest.fixture(scope="module")
-def checkpoint(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkpoint(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the same weights as OpenAI publishes them."""
-    weights = read_weights(folder / "model.bin")
+    read = read_weights(weights / "model.bin")
     path = tmp_path_factory.mktemp("openai") / "base.pt"
-    state = {name: torch.from_numpy(values) for name, values in weights.tensors.items()}
-    torch.save({"dims": weights.dimensions, "model_state_dict": state}, path)
+    state = {name: torch.from_numpy(values) for name, values in read.tensors.items()}
+    torch.save({"dims": read.dimensions, "model_state_dict": state}, path)
     return path.parent
 
 
 @pytest.fixture(scope="module")
-def converted(folder: Path) -> OpenAiWhisperEngine:
-    return OpenAiWhisperEngine(AsrSettings(engine="openai-whisper", model=str(folder)))
-
-
-@pytest.fixture(scope="module")
-def speech() -> np.ndarray:
-    limits = DecodeLimits(max_audio_seconds=60, max_decoded_bytes=1 << 24)
-    chunks = decode(Path(__file__).parents[1] / "data/ljspeech.flac", HEARD, limits=limits)
-    return np.concatenate([np.frombuffer(pcm.data, "<i2") for pcm in chunks]).astype(np.float32) / 32_768
+def converted(weights: Path) -> OpenAiWhisperEngine:
+    return OpenAiWhisperEngine(AsrSettings(engine="openai-whisper", model=str(weights)))
 
 
 def test_a_checkpoint_and_its_converted_twin_are_the_same_model(
@@ -74,10 +58,10 @@ def test_a_checkpoint_and_its_converted_twin_are_the_same_model(
 
 
 def test_ctranslate2_and_the_converted_model_hear_the_same(
-    converted: OpenAiWhisperEngine, folder: Path, speech: np.ndarray
+    converted: OpenAiWhisperEngine, weights: Path, clip_samples: Samples
 ) -> None:
-    features = whisper.log_mel_spectrogram(whisper.pad_or_trim(speech))[None]
-    ours = Whisper(str(folder), compute_type="float32", intra_threads=1)
+    features = whisper.log_mel_spectrogram(whisper.pad_or_trim(clip_samples))[None]
+    ours = Whisper(str(weights), compute_type="float32", intra_threads=1)
 
     encoded = np.array(ours.encode(StorageView.from_array(features.numpy())))
     with torch.no_grad():
@@ -86,12 +70,12 @@ def test_ctranslate2_and_the_converted_model_hear_the_same(
     assert np.abs(encoded - expected).max() < 0.01 * np.abs(expected).max()
 
 
-def test_no_two_windows_share_a_batch(converted: OpenAiWhisperEngine, speech: np.ndarray) -> None:
-    assert len({converted.prepare(speech, Task()).key for _ in range(3)}) == 3
+def test_no_two_windows_share_a_batch(converted: OpenAiWhisperEngine, clip_samples: Samples) -> None:
+    assert len({converted.prepare(clip_samples, Task()).key for _ in range(3)}) == 3
 
 
-def test_workers_do_not_disturb_each_other(converted: OpenAiWhisperEngine, speech: np.ndarray) -> None:
-    parts = [speech[: 2 * SECOND], speech]
+def test_workers_do_not_disturb_each_other(converted: OpenAiWhisperEngine, clip_samples: Samples) -> None:
+    parts = [clip_samples[: 2 * SAMPLE_RATE_HZ], clip_samples]
     windows = [converted.prepare(part, Task("en", words=True)) for part in parts]
 
     with ThreadPoolExecutor(2) as workers:
@@ -117,8 +101,8 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(tmp_path: Path, content: by
     assert "base.pt" in str(refused.value)
 
 
-def test_alignment_heads_that_make_no_sense_are_refused(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "model.bin").symlink_to(folder / "model.bin")
+def test_alignment_heads_that_make_no_sense_are_refused(weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.bin").symlink_to(weights / "model.bin")
     (tmp_path / "config.json").write_text(json.dumps({"alignment_heads": [[99, 0]]}), encoding="utf-8")
 
     with pytest.raises(ModelError, match="alignment_heads"):

@@ -53,7 +53,7 @@ class SegmentEvent(Segment):
 
 
 class ProgressEvent(Answered):
-    """Server-sent event `progress`: how far the recognition is; *audio_seconds* where the file's header tells it."""
+    """Server-sent event `progress`: how far the recognition is; *audio_seconds* where it is known."""
 
     type: Literal["progress"] = "progress"
     processed_seconds: float

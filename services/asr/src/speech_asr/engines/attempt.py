@@ -37,7 +37,8 @@ _LEAST_UNHEARD_FRAMES = FRAMES_PER_SECOND
 # How far such an answer must have come, so that what it adds is bounded.
 _LEAST_STEP_FRAMES = FRAMES_PER_SECOND // 2
 
-_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+# The next one is tried when a decoding has failed; above the first, the likeliest of several candidates is taken.
+TEMPERATURES, BEST_OF = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), 5
 _MOST_COMPRESSED = 2.4
 _LEAST_LOGPROB = -1.0
 _SILENT_PROBABILITY = 0.6
@@ -46,7 +47,7 @@ _SILENT_PROBABILITY = 0.6
 _SURE_LOGPROB = -0.7
 _PROMPT_RESET_TEMPERATURE = 0.5
 # Half of the model's context for what came before, half for what comes; fast speech is 8 tokens a second.
-PROMPT_TOKENS = 223
+_PROMPT_TOKENS = 223
 _ANSWER_TOKENS = 224
 _TOKENS_PER_SECOND = 10
 _TOKENS_AT_LEAST = 24
@@ -144,11 +145,11 @@ class WhisperAttempt:
 
     @property
     def prompt_tokens(self) -> tuple[int, ...]:
-        return self.previous[-PROMPT_TOKENS:]
+        return self.previous[-_PROMPT_TOKENS:]
 
     @property
     def temperatures(self) -> tuple[float, ...]:
-        return (self.task.temperature,) if self.task.temperature else _TEMPERATURES
+        return (self.task.temperature,) if self.task.temperature else TEMPERATURES
 
     @property
     def temperature(self) -> float:
@@ -177,7 +178,7 @@ class WhisperAttempt:
 
     def chosen(self, answer: Answer) -> Answer | None:
         """The answer to go on with; None when it has to be asked again."""
-        if self.is_short:  # a full window has a larger bound, and surer answers
+        if self.is_short:  # a full window has no smaller bound, and surer answers
             is_unsure = not answer.silent and (answer.avg_logprob < _SURE_LOGPROB or answer.repeats)
             return None if answer.cut or answer.failed or is_unsure else answer
         if not answer.failed:

@@ -17,7 +17,7 @@ from faster_whisper.transcribe import get_compression_ratio, get_suppressed_toke
 from numpy.typing import NDArray
 
 from speech_asr.engines import Task
-from speech_asr.engines.attempt import Answer, WhisperAttempt, has_repetition, next_frame
+from speech_asr.engines.attempt import BEST_OF, Answer, WhisperAttempt, has_repetition, next_frame
 from speech_asr.segments import FRAMES_PER_SECOND, Decoded, Recognized, Segment, Word
 from speech_asr.settings import AsrSettings
 from speech_asr.vad import SAMPLE_RATE_HZ, Samples, Spans
@@ -25,8 +25,6 @@ from speech_core.models.store import Store
 
 # Whisper's whole context, prompt and answer.
 _CONTEXT_TOKENS = 448
-# Candidates of which the likeliest is taken, when the decoder samples.
-_BEST_OF = 5
 _SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FRAMES_PER_SECOND
 # The first word of a window begins within its first second.
 _LATEST_START_STEPS = 50
@@ -126,7 +124,7 @@ class FasterWhisperEngine:
         if temperature > 0:
             return {
                 "beam_size": 1,
-                "num_hypotheses": _BEST_OF,
+                "num_hypotheses": BEST_OF,
                 "sampling_topk": 0,
                 "sampling_temperature": temperature,
             }
@@ -194,9 +192,9 @@ class FasterWhisperEngine:
         )
         spoken = tuple(segment for segment in segments if segment.text)
         end_seconds = max((part["end"] for part in parts), default=offset_seconds)
+        seek = attempt.followed_at(seek, end=round(max(end_seconds, last_seconds) * FRAMES_PER_SECOND))
         if seek < attempt.seek + attempt.frames and not answer.failed:
             answer = replace(answer, cut=False)  # what the bound took is asked for again; a loop might not end
-        seek = attempt.followed_at(seek, end=round(max(end_seconds, last_seconds) * FRAMES_PER_SECOND))
         return attempt.beyond(answer, seek=seek, segments=spoken, last_speech_seconds=last_seconds)
 
 

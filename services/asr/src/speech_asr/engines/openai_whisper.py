@@ -23,6 +23,7 @@ from whisper.timing import dtw_cpu
 from whisper.tokenizer import LANGUAGES
 
 from speech_asr.engines import Task
+from speech_asr.engines.attempt import BEST_OF, TEMPERATURES
 from speech_asr.engines.ct2_weights import read_weights
 from speech_asr.segments import Decoded, Recognized, Segment, Word
 from speech_asr.settings import AsrSettings
@@ -30,12 +31,8 @@ from speech_asr.vad import SAMPLE_RATE_HZ, Samples, Spans
 from speech_core.models import ModelError
 from speech_core.models.store import Store
 
-# The package's own ladder: the next one is tried when a decoding has failed.
-_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 # Before the prompt, and after it: language, task, start.
 _CONTROL_TOKENS = 4
-# Candidates of which the likeliest is taken, when the decoder samples.
-_BEST_OF = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,13 +99,13 @@ class OpenAiWhisperEngine:
             self._model,
             window.samples,
             verbose=None,
-            temperature=task.temperature or _TEMPERATURES,
+            temperature=task.temperature or TEMPERATURES,
             initial_prompt=task.prompt,
             word_timestamps=task.words,
             task="translate" if task.translate else "transcribe",
             language=language if self._model.is_multilingual else "en",
             beam_size=self._beam_size,
-            best_of=_BEST_OF,
+            best_of=BEST_OF,
             clip_timestamps=[0.0, window.until_seconds],
             fp16=self._on_gpu,
         )

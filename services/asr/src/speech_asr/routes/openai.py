@@ -1,6 +1,6 @@
 """`POST /v1/audio/transcriptions` and `/v1/audio/translations`: OpenAI's API over the same pipeline."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -8,7 +8,7 @@ from speech_asr.engines import Task
 from speech_asr.form import Form
 from speech_asr.hearing import Recording, last
 from speech_asr.languages import code_of
-from speech_asr.openai import TranscriptionForm, answer, read_form, stream
+from speech_asr.openai import TaskName, TranscriptionForm, answer, read_form, stream
 from speech_asr.pipeline import Pipeline
 from speech_asr.render import audio_headers, stream_headers
 from speech_asr.routes.lists import check_model
@@ -20,7 +20,6 @@ from speech_core.service.streaming import EventStream, begun
 
 router = APIRouter(tags=["openai"])
 
-TaskName = Literal["transcribe", "translate"]
 Stream = Annotated[str | None, Query(description="As in the form, which goes before it; `?stream` alone is `true`.")]
 
 OPERATIONS = (
