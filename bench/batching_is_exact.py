@@ -16,6 +16,7 @@ from speech_asr.engines.attempt import WhisperAttempt
 from speech_asr.engines.faster_whisper import FasterWhisperEngine
 from speech_asr.segments import Recognized
 from speech_asr.settings import AsrSettings
+from speech_asr.vad import Samples, silero_spans
 
 Said = list[tuple[int, ...]]
 
@@ -30,6 +31,11 @@ def tokens(outcome: Recognized | WhisperAttempt) -> tuple[int, ...]:
         return outcome.tried[-1].tokens
     segments = outcome.segments if isinstance(outcome, Recognized) else outcome.found
     return tuple(token for segment in segments if segment.decoded for token in segment.decoded.tokens)
+
+
+def prepared(engine: FasterWhisperEngine, samples: Samples) -> WhisperAttempt:
+    """As the service does: its calls begin where speech does."""
+    return engine.prepare(samples, Task(), speech=silero_spans(samples))
 
 
 def in_batches(engine: FasterWhisperEngine, attempts: Sequence[WhisperAttempt], size: int) -> list[Said]:
@@ -69,7 +75,7 @@ def main() -> int:
     for compute_type in arguments.compute_types:
         for beam_size in (1, 5):
             engine = FasterWhisperEngine(AsrSettings(compute_type=compute_type, beam_size=beam_size))
-            attempts = [engine.prepare(decode_audio(str(clip.path)), Task()) for clip in clips]
+            attempts = [prepared(engine, decode_audio(str(clip.path))) for clip in clips]
             alone = in_batches(engine, attempts, 1)
             together = in_batches(engine, attempts, arguments.batch)
             wrong = [clip.path.name for clip, one, other in zip(clips, alone, together, strict=True) if one != other]
