@@ -108,6 +108,20 @@ def test_what_the_bound_took_from_an_answer_is_asked_for_again(weights, clip_sam
     assert told["coverage"]["failed_seconds"] == 0
 
 
+def test_in_a_full_window_the_language_is_looked_for_again(weights, clip_samples, monkeypatch) -> None:
+    from speech_asr.engines import attempt
+
+    monkeypatch.setattr(attempt, "_SURE_LOGPROB", 0.0)
+    engine = FasterWhisperEngine(AsrSettings())
+    short = engine.prepare(clip_samples, Task())
+
+    (full,) = engine.decode([short])
+    (outcome,) = engine.decode([full])
+    engine.close()
+
+    assert (full.is_short, full.task.language, outcome.language) == (False, None, "en")
+
+
 def test_a_window_of_which_the_bound_took_all_is_cut(weights, clip_samples, monkeypatch) -> None:
     nothing = Answer((50_364, 50_364), -0.1, 1.0, 0.0, 0.0, cut=True)  # from 0.00 to 0.00 s
     monkeypatch.setattr(FasterWhisperEngine, "_answers", lambda *_: [nothing])

@@ -77,7 +77,7 @@ class FasterWhisperEngine:
         named = self._with_languages(batch, encoded)
         answers = self._answers(named, encoded)
         rows = [partial(_row, encoded, index) for index in range(len(batch))]
-        return [self._next(*one) for one in zip(named, answers, rows, strict=True)]
+        return [self._next(*one) for one in zip(batch, named, answers, rows, strict=True)]
 
     def close(self) -> None:
         self._model.unload_model()
@@ -144,10 +144,14 @@ class FasterWhisperEngine:
             repeats=attempt.is_short and has_repetition(text),
         )
 
-    def _next(self, attempt: WhisperAttempt, answer: Answer, row: Row) -> Recognized | WhisperAttempt:
+    def _next(
+        self, asked: WhisperAttempt, attempt: WhisperAttempt, answer: Answer, row: Row
+    ) -> Recognized | WhisperAttempt:
+        """What follows the *answer* to *attempt*, which is *asked* with its language."""
         chosen = attempt.chosen(answer)
         if chosen is None:
-            return attempt.again(answer, lambda: _on_cpu(row()))
+            # In a full window, the language is looked for again: an answer in a wrong one is unsure.
+            return (asked if attempt.is_short else attempt).again(answer, lambda: _on_cpu(row()))
         if chosen.silent:
             following = attempt.beyond(chosen, seek=attempt.seek + attempt.frames)
         else:
