@@ -72,10 +72,13 @@ def main() -> int:
     parser.add_argument("--silence", type=float, nargs=2, metavar=("BEFORE", "AFTER"), help="seconds")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     parser.add_argument("--require-equal", action="store_true", help="exit with 1 when the words of a clip differ")
+    parser.add_argument(
+        "--at-most-more", type=int, help="exit with 1 when the service makes so many errors more in any language"
+    )
     arguments = parser.parse_args()
     are_compared = len(arguments.ways) > 1
-    if arguments.require_equal and not are_compared:
-        parser.error("--require-equal compares two ways")
+    if (arguments.require_equal or arguments.at_most_more is not None) and not are_compared:
+        parser.error("--require-equal and --at-most-more compare two ways")
     clips = read_corpus(arguments.corpus, arguments.language)[:: arguments.every]
     sound = sound_with(arguments.silence)
     ways = {
@@ -95,7 +98,13 @@ def main() -> int:
         if are_compared:
             written["differing"] = [clip.path.name for clip in differing]
         arguments.json.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
-    return 1 if arguments.require_equal and differing else 0
+    return 1 if (arguments.require_equal and differing) or _is_worse(figures, arguments.at_most_more) else 0
+
+
+def _is_worse(figures: dict[str, dict[str, ErrorCount]], at_most_more: int | None) -> bool:
+    if at_most_more is None:
+        return False
+    return any(row["service"].errors - row["direct"].errors > at_most_more for row in figures.values())
 
 
 def _hear_all(hear: Callable[[Clip], str], clips: list[Clip], at_once: int) -> dict[Clip, str]:

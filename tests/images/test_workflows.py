@@ -37,7 +37,7 @@ def test_ci_calls_verbs_and_scripts_that_are_there() -> None:
     verbs = set(re.findall(r"^([a-z0-9]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
     called = {verb for line in re.findall(r"make ([a-z0-9 ]+)", text) for verb in line.split()}
-    assert {"lint", "types", "contracts", "chart", "test", "images"} == called <= verbs
+    assert {"lint", "types", "contracts", "chart", "test", "fuzz", "images"} == called <= verbs
     for script in re.findall(r"run: (\.ci/[\w-]+)$", text, re.MULTILINE):
         assert (ROOT / script).is_file(), script
 

@@ -33,6 +33,12 @@ def test_json_is_the_text_and_what_it_cost(live, speech) -> None:
     assert answer.headers["x-audio-coverage"] == "transcribed=1.000; silent=0.000; failed=0.000"
 
 
+def test_silence_is_in_no_language(live) -> None:
+    told = post(live, wav(np.zeros(RATE_HZ, "<i2"))).json()
+
+    assert (told["text"], told["languages"]) == ("", [])
+
+
 def test_text_is_plain(live, speech) -> None:
     answer = post(live, speech, response_format="text")
 
@@ -77,6 +83,7 @@ def test_a_stream_is_deltas_that_add_up_to_the_text(serve, engine) -> None:
     deltas = [event["delta"] for event in told if event["type"] == "transcript.text.delta"]
     assert deltas == ["window 0", " window 1"]
     assert (told[-1]["type"], told[-1]["text"]) == ("transcript.text.done", "".join(deltas))
+    assert told[-1]["languages"] == [{"code": "en"}]
     assert told[-1]["usage"]["type"] == "tokens"
 
 
@@ -108,6 +115,13 @@ def test_a_translation_is_asked_of_the_engine_and_is_english(serve, engine, spee
 
     assert (told["task"], told["language"]) == ("translate", "english")
     assert (engine.tasks[0].translate, engine.tasks[0].prompt) == (True, "names")
+
+
+def test_speakers_are_not_told_apart_in_a_translation(live, speech) -> None:
+    answer = post(live, speech, "/v1/audio/translations", response_format="diarized_json", multichannel="true")
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (400, "invalid_request", "response_format")
 
 
 @pytest.mark.parametrize("language", ["ru", "russian", "ru-RU", "Russian"])
@@ -158,6 +172,7 @@ def test_fields_may_come_before_or_after_the_file_and_unknown_ones_are_ignored(l
         ({"multichannel": "true", "stream": "true"}, 400, "invalid_request", "stream"),
         ({"prompt": "<|endoftext|>"}, 400, "invalid_request", "prompt"),
         ({"prompt": "a" * 70_000}, 400, "invalid_form", None),
+        ({"prompt": "a" * 40_000, "other": "a" * 40_000}, 400, "invalid_form", None),
     ],
 )
 def test_a_bad_field_is_named(live, speech, fields, status, code, param) -> None:
@@ -173,6 +188,7 @@ def test_a_bad_field_is_named(live, speech, fields, status, code, param) -> None
         ("application/json", b"{}", 415, "unsupported_media_type"),
         ("multipart/form-data", b"", 415, "unsupported_media_type"),
         ("multipart/form-data; boundary=b", b"", 400, "missing_field"),
+        (f"multipart/form-data; boundary={'b' * 300}", b"", 400, "invalid_form"),
         ("multipart/form-data; boundary=b", b"--c\r\n\r\n", 400, "invalid_form"),
         (
             "multipart/form-data; boundary=b",
@@ -210,6 +226,7 @@ def test_channels_count_together_against_the_longest_audio(serve, engine) -> Non
     answer = post(live, wav(np.zeros((2 * RATE_HZ, 2), "<i2")), multichannel="true")
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "audio_too_long")
+    assert "each of 2 channels" in answer.json()["error"]["message"]
 
 
 def test_channels_count_together_where_the_header_does_not_tell_how_long_they_are(serve, engine) -> None:

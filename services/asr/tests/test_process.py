@@ -14,6 +14,8 @@ import pytest
         ({"ASR_ENGINE": "nope"}, "no engine 'nope'"),
         ({"MODELS_DIR": "/nowhere"}, "whisper-base"),
         ({"ASR_BOGUS": "1"}, "unknown variable ASR_BOGUS"),
+        ({"ASR_COMPUTE_TYPE": "int7"}, "int7"),
+        ({"ASR_MODEL": str(Path(__file__).parent)}, "no model.bin"),
     ],
 )
 def test_a_service_that_cannot_start_says_why_in_one_line(settings: dict[str, str], reason: str) -> None:

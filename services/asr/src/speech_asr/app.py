@@ -81,7 +81,7 @@ def create_app(settings: AsrSettings | None = None, *, engine: Engine | None = N
 def _load(settings: AsrSettings, backlog: Backlog) -> Engine:
     try:
         engine: Engine = load("speech.asr_engines", settings.engine)(settings)
-    except (ModelError, UnknownPlugin, ImportError) as error:
+    except (ModelError, UnknownPlugin, ImportError, RuntimeError, ValueError) as error:
         raise SettingsError(f"the engine {settings.engine} cannot be loaded: {error}") from error
     seconds = settings.shortest_window_seconds
     backlog.expect(seconds, compute_seconds=compute_seconds_of_silence(engine, seconds))

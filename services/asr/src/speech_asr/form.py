@@ -8,15 +8,15 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from speech_core.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 
 _FILE = "file"
-# A prompt is the longest of them.
-_MAX_FIELD_BYTES = 64 * 1024
+# Of all together; a prompt is the longest.
+_MAX_FIELDS_BYTES = 64 * 1024
 _MAX_FIELDS = 64
 _MAX_HEADER_BYTES = 8 * 1024
 
 
 class Form:
     """
-    Reads one body; raises `UnsupportedMediaType` for what is no form.
+    Reads one body; raises `UnsupportedMediaType` for what is no form, `InvalidRequest` for a boundary that is none.
 
     *fields* has a list of values for each name, where `name[]` is `name`; it is whole once `file` has ended.
     """
@@ -26,19 +26,23 @@ class Form:
         if kind != b"multipart/form-data" or not options.get(b"boundary"):
             raise UnsupportedMediaType("send multipart/form-data with a boundary")
         self.fields: dict[str, list[str]] = {}
-        self._parser = MultipartParser(
-            options[b"boundary"],
-            {
-                "on_part_begin": self._begin,
-                "on_header_field": self._header_field,
-                "on_header_value": self._header_value,
-                "on_header_end": self._header_end,
-                "on_part_data": self._data,
-                "on_part_end": self._end,
-                "on_end": self._close,
-            },
-        )
+        try:
+            self._parser = MultipartParser(
+                options[b"boundary"],
+                {
+                    "on_part_begin": self._begin,
+                    "on_header_field": self._header_field,
+                    "on_header_value": self._header_value,
+                    "on_header_end": self._header_end,
+                    "on_part_data": self._data,
+                    "on_part_end": self._end,
+                    "on_end": self._close,
+                },
+            )
+        except FormParserError as error:
+            raise _broken(error) from None
         self._left_bytes = max_file_bytes
+        self._fields_left_bytes = _MAX_FIELDS_BYTES
         self._max_file_bytes = max_file_bytes
         self._name = ""
         self._header = [bytearray(), bytearray()]
@@ -56,7 +60,7 @@ class Form:
                     yield bytes(self._file_part)
                     self._file_part.clear()
         except FormParserError as error:
-            raise InvalidRequest(f"the form is broken: {error}", code="invalid_form") from None
+            raise _broken(error) from None
         if self._has_begun and not self._has_ended:
             raise InvalidRequest("the form is cut short: its last boundary is missing", code="invalid_form")
         if not self._files:
@@ -71,10 +75,10 @@ class Form:
         self._value.clear()
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
-        self._grow(self._header[0], data[start:end], _MAX_HEADER_BYTES)
+        self._grow(self._header[0], data[start:end])
 
     def _header_value(self, data: bytes, start: int, end: int) -> None:
-        self._grow(self._header[1], data[start:end], _MAX_HEADER_BYTES)
+        self._grow(self._header[1], data[start:end])
 
     def _header_end(self) -> None:
         field, value = (bytes(part) for part in self._header)
@@ -91,7 +95,12 @@ class Form:
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._name != _FILE:
-            self._grow(self._value, data[start:end], _MAX_FIELD_BYTES)
+            self._fields_left_bytes -= end - start
+            if self._fields_left_bytes < 0:
+                raise InvalidRequest(
+                    f"the fields of the form are larger than {_MAX_FIELDS_BYTES} bytes", code="invalid_form"
+                )
+            self._value += data[start:end]
             return
         self._left_bytes -= end - start
         if self._left_bytes < 0:
@@ -105,7 +114,11 @@ class Form:
                 raise InvalidRequest(f"`{self._name}` comes too often", code="invalid_form", param=self._name)
             values.append(self._value.decode("utf-8", "replace"))
 
-    def _grow(self, held: bytearray, part: bytes, most_bytes: int) -> None:
-        if len(held) + len(part) > most_bytes:
-            raise InvalidRequest(f"a part of the form is larger than {most_bytes} bytes", code="invalid_form")
-        held += part
+    def _grow(self, header: bytearray, part: bytes) -> None:
+        if len(header) + len(part) > _MAX_HEADER_BYTES:
+            raise InvalidRequest(f"a header of the form is larger than {_MAX_HEADER_BYTES} bytes", code="invalid_form")
+        header += part
+
+
+def _broken(error: FormParserError) -> InvalidRequest:
+    return InvalidRequest(f"the form is broken: {error}", code="invalid_form")

@@ -40,7 +40,7 @@ class TranscriptionForm(BaseModel):
     multichannel: bool = False
 
 
-def read_form(fields: dict[str, list[str]]) -> TranscriptionForm:
+def read_form(fields: dict[str, list[str]], *, task: TaskName) -> TranscriptionForm:
     """The form's fields, checked; raises `InvalidRequest` that names the field."""
     last = {name: values if name in _LISTS else values[-1] for name, values in fields.items()}
     # An empty field is how some clients leave one out.
@@ -57,6 +57,8 @@ def read_form(fields: dict[str, list[str]]) -> TranscriptionForm:
         raise InvalidRequest("`stream` of several channels needs `response_format=diarized_json`", param="stream")
     if form.prompt and _CONTROL in form.prompt:
         raise InvalidRequest(f"`prompt` must not hold `{_CONTROL}`: it begins Whisper's control tokens", param="prompt")
+    if form.response_format == "diarized_json" and task == "translate":
+        raise InvalidRequest("`diarized_json` is not for translations", param="response_format")
     if form.response_format == "diarized_json" and not form.multichannel:
         raise InvalidRequest(
             "speakers are told apart by channel only: send `multichannel=true` with audio of two channels or more",
@@ -79,13 +81,15 @@ def answer(whole: Whole, form: TranscriptionForm, *, task: TaskName) -> tuple[st
         case "verbose_json":
             body = _verbose(whole, form, task)
         case "diarized_json":
-            body = _diarized(whole, task)
+            body = _diarized(whole)
     return "application/json", json.dumps(body, ensure_ascii=False)
 
 
 def _languages(whole: Whole, task: TaskName) -> dict[str, Any]:
     """As `gpt-transcribe` tells them; a translation has none."""
-    return {"languages": [{"code": whole.language}]} if whole.language and task == "transcribe" else {}
+    if task == "translate":
+        return {}
+    return {"languages": [{"code": whole.language}] if whole.language else []}
 
 
 def _duration(whole: Whole) -> dict[str, Any]:
@@ -137,9 +141,9 @@ def _channel(segment: Segment) -> dict[str, int]:
     return {} if segment.channel is None else {"channel": segment.channel}
 
 
-def _diarized(whole: Whole, task: TaskName) -> dict[str, Any]:
+def _diarized(whole: Whole) -> dict[str, Any]:
     return {
-        "task": task,
+        "task": "transcribe",
         "duration": round(whole.duration_seconds, 3),
         "text": joined(whole.segments),
         "segments": [_spoken(index, segment) for index, segment in enumerate(whole.segments)],
@@ -158,7 +162,9 @@ def _spoken(index: int, segment: Segment) -> dict[str, Any]:
     }
 
 
-async def stream(events: AsyncGenerator[Event], form: TranscriptionForm) -> AsyncGenerator[tuple[str, str]]:
+async def stream(
+    events: AsyncGenerator[Event], form: TranscriptionForm, *, task: TaskName
+) -> AsyncGenerator[tuple[str, str]]:
     """Deltas (or the segments of speakers) as they are recognized; at the end the whole text, with our `coverage`."""
     index = 0
     async with aclosing(events):
@@ -172,11 +178,9 @@ async def stream(events: AsyncGenerator[Event], form: TranscriptionForm) -> Asyn
                         yield _event({"type": "transcript.text.delta", "delta": delta})
                     index += 1
                 case Whole():
-                    text = joined(event.segments)
+                    told = {"text": joined(event.segments), **_languages(event, task), "usage": _tokens(event)}
                     covered = event.coverage.told().model_dump()
-                    yield _event(
-                        {"type": "transcript.text.done", "text": text, "usage": _tokens(event), "coverage": covered}
-                    )
+                    yield _event({"type": "transcript.text.done", **told, "coverage": covered})
                 case Progress():
                     pass
 

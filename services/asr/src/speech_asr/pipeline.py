@@ -27,7 +27,7 @@ from speech_asr.vad import HEARD, Detector, Samples, Spans, Window, detector_for
 from speech_core.audio import Pcm
 from speech_core.codec.decode import DecodeLimits
 from speech_core.codec.isolation import decode_isolated, probe_isolated
-from speech_core.errors import DeadlineExceeded, InvalidRequest
+from speech_core.errors import DeadlineExceeded, InvalidRequest, TooLarge
 from speech_core.pipeline.pull import pull
 from speech_core.service.metrics import Metrics
 from speech_core.service.observation import current
@@ -133,11 +133,17 @@ class Pipeline:
         )
         span = hearing.request.observation.span
         cut = pull(windows(_decoding(decoded, span), _detecting(self._detect, span)), limiter=self._listeners)
-        async with aclosing(self._recognized(cut, hearing)) as recognized:
-            async for window, outcome in recognized:
-                self._count(window, outcome)
-                for event in hearing.take(window, outcome):
-                    yield event
+        try:
+            async with aclosing(self._recognized(cut, hearing)) as recognized:
+                async for window, outcome in recognized:
+                    self._count(window, outcome)
+                    for event in hearing.take(window, outcome):
+                        yield event
+        except TooLarge as error:
+            if hearing.channel is None:
+                raise
+            told = f"{error.message}: that is what each of {hearing.request.lease.channels} channels may take"
+            raise TooLarge(told, code=error.code, param=error.param) from None
 
     async def _recognized(
         self, cut: AsyncGenerator[Window], hearing: Hearing

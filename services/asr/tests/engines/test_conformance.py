@@ -129,6 +129,11 @@ def test_words_make_up_the_text_and_lie_in_order_within_their_segment(
         assert all(0 <= word.probability <= 1 for word in segment.words)
 
 
+def test_no_language_is_offered_that_the_model_has_no_token_for(whisper: Any) -> None:
+    assert "en" in whisper.languages
+    assert "yue" not in whisper.languages  # of large-v3
+
+
 @pytest.mark.parametrize("past", [1, 80, 159])
 def test_audio_that_ends_within_a_frame_is_decoded_once(whisper: Any, clip_samples: Samples, past: int) -> None:
     told = recognize(whisper, clip_samples[: 3 * SAMPLE_RATE_HZ + past], Task("en"))

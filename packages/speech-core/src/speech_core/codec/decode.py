@@ -23,7 +23,7 @@ _DEMUXERS = "wav,w64,aiff,au,caf,mp3,flac,ogg,matroska,webm,mov,mp4,m4a,3gp,aac,
 _UNREADABLE = "this cannot be decoded; send wav, mp3, flac, ogg, opus, webm, m4a or aac"
 _CHUNK_SECONDS = 1.0
 # A player forgives a damaged packet or two (a cut tail, junk before the first frame), and one in fifty of a long
-# recording; more is another file.
+# recording: it is silent there. More is another file.
 _FORGIVEN_PACKETS = 3
 _FORGIVEN_ONE_IN = 50
 # Encoders pad and resamplers round: audio of exactly the limit is not too long.
@@ -200,14 +200,25 @@ def _resampled(
 
 
 def _frames(container: InputContainer) -> Generator[av.AudioFrame]:
-    stream, damaged = container.streams.audio[0], 0
+    stream, damaged, last = container.streams.audio[0], 0, None
     for count, packet in enumerate(container.demux(stream)):
         try:
-            yield from stream.codec_context.decode(packet)
+            for last in stream.codec_context.decode(packet):
+                yield last
         except av_error.InvalidDataError as error:
             damaged += 1
             if damaged > max(_FORGIVEN_PACKETS, count // _FORGIVEN_ONE_IN):
                 raise _bad_audio("the audio is damaged") from error
+            if last and packet.size:  # what follows keeps its place in time
+                yield _silence_like(last)
+
+
+def _silence_like(frame: av.AudioFrame) -> av.AudioFrame:
+    silent = av.AudioFrame(frame.format.name, frame.layout.name, frame.samples)
+    silent.sample_rate = frame.sample_rate
+    for plane in silent.planes:
+        plane.update(bytes(plane.buffer_size))
+    return silent
 
 
 def _advance(progress: _Progress, frame: av.AudioFrame, container: InputContainer) -> None:

@@ -38,7 +38,7 @@ class Coverage(Answered):
 
 class Transcription(Answered):
     text: str
-    language: str | None
+    language: str | None = None
     duration_seconds: float
     segments: list[Segment]
     coverage: Coverage

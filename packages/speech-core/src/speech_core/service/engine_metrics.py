@@ -33,7 +33,7 @@ class EngineMetrics:
         # The mean of the factors weighs a word like half a minute: only sums give the factor of all that was made.
         self._compute = Counter("speech_compute_seconds", "Compute seconds of an engine.", by_engine, registry=registry)
         self._computed = Counter(
-            "speech_computed_audio_seconds", "Seconds of audio that they were for.", by_engine, registry=registry
+            "speech_computed_audio_seconds", "Seconds of audio that came of them.", by_engine, registry=registry
         )
         self._wasted = Counter(
             "speech_wasted_compute_seconds",

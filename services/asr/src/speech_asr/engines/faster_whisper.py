@@ -21,6 +21,7 @@ from speech_asr.engines.attempt import BEST_OF, Answer, WhisperAttempt, has_repe
 from speech_asr.segments import FRAMES_PER_SECOND, Decoded, Recognized, Segment, Word
 from speech_asr.settings import AsrSettings
 from speech_asr.vad import SAMPLE_RATE_HZ, Samples, Spans
+from speech_core.models import ModelError
 from speech_core.models.store import Store
 
 # Whisper's whole context, prompt and answer.
@@ -39,8 +40,12 @@ class FasterWhisperEngine:
     def __init__(self, settings: AsrSettings) -> None:
         self._beam_size = settings.beam_size
         self._shortest_frames = round(settings.shortest_window_seconds * FRAMES_PER_SECOND)
+        folder = Store(settings.models_dir).find(settings.model)
+        for name in ("model.bin", "tokenizer.json"):  # without the second, the package asks the network for another's
+            if not (folder / name).is_file():
+                raise ModelError(f"{folder} is no model of CTranslate2: it has no {name}")
         self._whisper = WhisperModel(
-            str(Store(settings.models_dir).find(settings.model)),
+            str(folder),
             device=settings.device,
             compute_type=settings.compute_type,
             cpu_threads=settings.layout.threads,
@@ -54,7 +59,11 @@ class FasterWhisperEngine:
 
     @property
     def languages(self) -> frozenset[str]:
-        return frozenset(_LANGUAGE_CODES) if self._model.is_multilingual else frozenset({"en"})
+        if not self._model.is_multilingual:
+            return frozenset({"en"})
+        # Older models know fewer than the package does.
+        known = self._whisper.hf_tokenizer.token_to_id
+        return frozenset(code for code in _LANGUAGE_CODES if known(f"<|{code}|>") is not None)
 
     def _new_tokenizer(self, language: str, task: str) -> Tokenizer:
         return Tokenizer(self._whisper.hf_tokenizer, self._model.is_multilingual, task=task, language=language)

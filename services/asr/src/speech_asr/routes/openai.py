@@ -66,13 +66,13 @@ async def _recognize(request: Request, task: TaskName, in_query: str | None) -> 
         fields = form.fields
         if in_query is not None and not any(fields.get("stream", [])):
             fields = fields | {"stream": [in_query or "true"]}
-        read.append(read_form(fields))
+        read.append(read_form(fields, task=task))
         return _recording(read[0], task, languages, settings)
 
     events = await begun(pipeline.recognize(form.file(request.stream()), recording, request.state.lease))
     (asked,) = read
     if asked.stream:
-        return EventStream(stream(events, asked), headers=stream_headers(request.state.lease))
+        return EventStream(stream(events, asked, task=task), headers=stream_headers(request.state.lease))
     whole = await last(events)
     content_type, body = answer(whole, asked, task=task)
     return Response(body, media_type=content_type, headers=audio_headers(whole))
