@@ -209,7 +209,7 @@ def _frames(container: InputContainer) -> Generator[av.AudioFrame]:
             damaged += 1
             if damaged > max(_FORGIVEN_PACKETS, count // _FORGIVEN_ONE_IN):
                 raise _bad_audio("the audio is damaged") from error
-            if last and packet.size:  # what follows keeps its place in time
+            if last is not None and packet.size:  # what follows keeps its place in time
                 yield _silence_like(last)
 
 
