@@ -111,7 +111,8 @@ def test_speech_is_understood_and_its_language_found(whisper: Any, plain: Callab
 
 
 def test_a_language_is_chosen_among_those_that_it_can_be(whisper: Any, clip_samples: Samples) -> None:
-    told = recognize(whisper, clip_samples, Task(among=("ru", "fr")))
+    # At one temperature: an answer in a wrong language is asked for again at each of them.
+    told = recognize(whisper, clip_samples, Task(among=("ru", "fr"), temperature=0.2))
 
     assert told.language in ("ru", "fr")
 
