@@ -162,6 +162,24 @@ def test_a_service_that_does_not_answer_is_unreachable(answer, path) -> None:
     assert (healthy.status_code, healthy.json()["status"]) == (503, "degraded")
 
 
+@pytest.mark.parametrize("path", ["/api/tts", "/api/stt/bytes", "/api/echo-bytes"])
+def test_a_service_that_goes_after_the_head_of_its_answer_has_given_none(path) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 136\r\n\r\n"
+    with broken_service(head) as url, live_server(create_app(GatewaySettings(asr_url=url, tts_url=url))) as live:
+        told = httpx.post(f"{live.url}{path}", content=b"a", timeout=20)
+
+    assert (told.status_code, told.json()["error"]["code"]) == (503, "upstream_unreachable")
+    assert "retry-after" in told.headers
+
+
+def test_an_empty_answer_is_passed_on() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    with broken_service(head) as url, live_server(create_app(GatewaySettings(asr_url=url, tts_url=url))) as live:
+        told = httpx.post(f"{live.url}/api/tts", content=b"a", timeout=20)
+
+    assert (told.status_code, told.content) == (200, b"")
+
+
 def test_a_service_that_comes_back_is_noticed_at_once(net) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]

@@ -20,6 +20,8 @@ _KEEP_ALIVE_SECONDS = 15.0
 
 T = TypeVar("T")
 
+_END = object()
+
 
 class ClosingResponse(StreamingResponse):
     """
@@ -40,11 +42,11 @@ class ClosingResponse(StreamingResponse):
 async def begun(parts: AsyncGenerator[T]) -> AsyncGenerator[T]:
     """*parts* with the first one made by now, so that what fails before it is still an ordinary error."""
     try:
-        first = await anext(parts)
+        first = await anext(parts, _END)
     except BaseException:
         await parts.aclose()
         raise
-    return _resumed(first, parts)
+    return parts if first is _END else _resumed(cast("T", first), parts)
 
 
 async def _resumed(first: T, parts: AsyncGenerator[T]) -> AsyncGenerator[T]:

@@ -13,7 +13,7 @@ from speech_core.contracts.speech import MAX_JSON_BYTES
 from speech_core.contracts.transcription import MAX_FORM_BYTES
 from speech_core.service.observation import current
 from speech_core.service.operations import Operation
-from speech_core.service.streaming import ClosingResponse
+from speech_core.service.streaming import ClosingResponse, begun
 from speech_gateway.accounts import Account
 from speech_gateway.headers import to_caller, to_upstream
 from speech_gateway.routes.error_watch import EnvelopeWatch, ErrorWatch, HeardWatch
@@ -72,7 +72,9 @@ async def relay(request: Request, service: Service) -> Response:
         if answer.status == 503:  # by its code it is a refusal, or a failure
             raise await service.refusal(answer)
         account: Account = request.state.account
-        body = _passed_on(service, answer, _Seen(answer, account, _use(account, answer.headers)), stack.pop_all())
+        seen = _Seen(answer, account, _use(account, answer.headers))
+        # A service that goes between the head of its answer and the rest has given none.
+        body = await begun(_passed_on(service, answer, seen, stack.pop_all()))
     return ClosingResponse(body, answer.status, to_caller(answer.headers))
 
 
