@@ -22,6 +22,16 @@ def models() -> None:
 
 
 @pytest.fixture(scope="session")
+def prose() -> str:
+    """
+    Two minutes of speech.
+
+    It does not repeat itself: what does is taken for a loop of the decoder, and tried six times.
+    """
+    return " ".join((Path(__file__).parents[2] / "LICENSE").read_text(encoding="utf-8").split())[:2_000]
+
+
+@pytest.fixture(scope="session")
 def stack(models: None) -> Generator[Stack]:
     """The real engines."""
     with running_stack() as running:

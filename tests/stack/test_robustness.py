@@ -3,7 +3,6 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import pytest
@@ -15,8 +14,6 @@ pytestmark = pytest.mark.timeout(180)
 
 # What 200 requests may leave behind in a process that has warmed up: arenas of the allocator, not requests.
 KEPT_BYTES = 48 * 1024 * 1024
-# Four minutes of speech. It does not repeat itself: what does is taken for a loop of the decoder, and tried six times.
-PROSE = " ".join((Path(__file__).parents[2] / "LICENSE").read_text().split())[:4_000]
 
 
 def test_a_killed_asr_is_503_and_its_return_is_noticed(stack, clip) -> None:
@@ -108,8 +105,8 @@ def test_sound_comes_through_the_gateway_no_faster_than_asked(start_fakes) -> No
     assert time.monotonic() - began_seconds >= 2.5 - 0.5 - 0.1
 
 
-def test_a_caller_who_leaves_stops_the_recognition_behind_the_gateway(stack) -> None:
-    audio = httpx.post(f"{stack.url}/api/tts", json={"text": PROSE}, timeout=120).content
+def test_a_caller_who_leaves_stops_the_recognition_behind_the_gateway(stack, prose) -> None:
+    audio = httpx.post(f"{stack.url}/api/tts", json={"text": prose}, timeout=120).content
     headers = {"accept": "text/event-stream"}
 
     with httpx.stream(
