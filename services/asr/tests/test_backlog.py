@@ -58,7 +58,7 @@ def test_a_guess_takes_a_quarter_of_the_limit_at_most_and_a_header_no_more_than_
 async def test_above_the_limit_the_refusal_says_when_there_will_be_room() -> None:
     line = backlog(limit_seconds=40)
     for _ in range(100):  # until the average has settled: 8 s of audio a second by each of two workers
-        line.recognized(Ticket("attempt", Share(), 16, 0, 0, compute_seconds=2))
+        line.recognized(Ticket("attempt", Share(), 16, 0, compute_seconds=2))
     with line.take(UNKNOWN) as lease:
         lease.correct(70)
         with pytest.raises(Overloaded) as refused, line.take(UNKNOWN):
@@ -188,7 +188,7 @@ async def test_before_anything_was_measured_and_alone_nothing_is_too_late() -> N
 
 def test_a_word_costs_as_much_as_the_shortest_window() -> None:
     line = backlog()
-    line.recognized(Ticket("attempt", Share(), 0.5, 0, 0, compute_seconds=1))
+    line.recognized(Ticket("attempt", Share(), 0.5, 0, compute_seconds=1))
 
     # Ten seconds in one, by each of two workers.
     assert line.throughput == 20
@@ -199,15 +199,15 @@ def test_before_a_window_is_done_the_throughput_is_that_of_silence() -> None:
     line.expect(10, compute_seconds=0.5)
     assert line.throughput == 2 * 10 / 0.5
 
-    line.recognized(Ticket("attempt", Share(), 20, 0, 0, compute_seconds=2))
+    line.recognized(Ticket("attempt", Share(), 20, 0, compute_seconds=2))
     assert line.throughput == 20
 
 
 def test_the_throughput_is_that_of_a_whole_batch() -> None:
     line = backlog()
     for _ in range(100):  # by audio, a fifth of four seconds and the rest: two windows in four
-        line.recognized(Ticket("attempt", Share(), 2, 0, 0, compute_seconds=0.8))
-        line.recognized(Ticket("attempt", Share(), 8, 0, 0, compute_seconds=3.2))
+        line.recognized(Ticket("attempt", Share(), 2, 0, compute_seconds=0.8))
+        line.recognized(Ticket("attempt", Share(), 8, 0, compute_seconds=3.2))
 
     assert line.throughput == pytest.approx(2 * 20 / 4, rel=0.2)
 

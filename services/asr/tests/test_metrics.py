@@ -20,7 +20,7 @@ from .virtual_engine import Step, recognized
 )
 def test_only_what_was_recognized_counts_as_audio(ending, compute, audio, wasted) -> None:
     metrics = Metrics("asr", [])
-    ticket = Ticket(Step("window"), Share(), 10, 0, 0, compute_seconds=3, **ending)
+    ticket = Ticket(Step("window"), Share(), 10, 0, compute_seconds=3, **ending)
 
     RecognitionMetrics(metrics, engine="fake").ended(ticket)
 

@@ -226,7 +226,7 @@ def test_channels_count_together_against_the_longest_audio(serve, engine) -> Non
     answer = post(live, wav(np.zeros((2 * RATE_HZ, 2), "<i2")), multichannel="true")
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "audio_too_long")
-    assert "each of 2 channels" in answer.json()["error"]["message"]
+    assert "2 channels are longer together than 3 s" in answer.json()["error"]["message"]
 
 
 def test_channels_count_together_where_the_header_does_not_tell_how_long_they_are(serve, engine) -> None:

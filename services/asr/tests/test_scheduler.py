@@ -74,13 +74,15 @@ def test_windows_of_one_request_keep_their_order() -> None:
         file = Share()
         busy = submit(scheduler, Step("busy"))
         await anyio.sleep(0.1)
-        tickets = [
-            submit(scheduler, Step("second"), file, remaining_seconds=61),
-            submit(scheduler, Step("third"), file, remaining_seconds=31),
-        ]
-        await answered(scheduler, [busy, *tickets])
+        tickets = [busy, *(submit(scheduler, Step(name), file, **told) for name, told in windows.items())]
+        await answered(scheduler, tickets)
 
-    assert run(scenario).names == [["busy"], ["second"], ["third"]]
+    windows = {
+        "second": {"remaining_seconds": 91, "deadline_seconds": 300},
+        "third": {"remaining_seconds": 61, "deadline_seconds": 280},
+        "fourth": {"remaining_seconds": 31, "deadline_seconds": 260},
+    }
+    assert run(scenario).names == [["busy"], ["second"], ["third"], ["fourth"]]
 
 
 def test_a_request_is_in_the_engine_while_one_of_its_windows_is() -> None:

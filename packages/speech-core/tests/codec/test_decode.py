@@ -200,6 +200,18 @@ def test_what_follows_a_damaged_packet_keeps_its_place(sounds, saved, container,
     assert 0 < np.count_nonzero(hundredths < 100) < 60
 
 
+@pytest.mark.parametrize(("sample_format", "silent"), [("u8", b"\x80"), ("s16le", b"\0")])
+def test_a_tail_that_is_no_whole_sample_adds_nothing(sounds, saved, sample_format, silent) -> None:
+    body = silent * 32_768 + silent
+
+    heard = sounds.joined(
+        decode(saved(body), sounds.wanted, limits=sounds.limits, raw=RawAudio(8_000, 2, sample_format))
+    )
+
+    assert heard.seconds == pytest.approx(32_768 / 8_000 / 2 / (1 if sample_format == "u8" else 2), abs=1e-3)
+    assert not heard.data.strip(b"\0")
+
+
 def test_a_codec_that_nobody_knows_is_refused(sounds, saved) -> None:
     body = sounds.muxed(sounds.sine(1, rate_hz=48_000), "webm", "libopus").replace(b"A_OPUS", b"A_NONE")
 

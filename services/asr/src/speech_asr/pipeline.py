@@ -101,6 +101,8 @@ class Pipeline:
                 code="too_many_channels",
                 param="multichannel",
             )
+        if header.seconds * header.channels > self._limits.max_audio_seconds:
+            raise _too_long(self._limits.max_audio_seconds, header.channels)
         self._backlog.split(request.lease, header.channels)
         return [Hearing(request, channel) for channel in range(header.channels)]
 
@@ -121,7 +123,7 @@ class Pipeline:
                     yield event
 
     async def _heard(self, path: Path, hearing: Hearing) -> AsyncGenerator[Event]:
-        # The channels count together.
+        # A header may lie, or not tell it: the channels count together all the same.
         longest_seconds = self._limits.max_audio_seconds / hearing.request.lease.channels
         decoded = decode_isolated(
             path,
@@ -139,11 +141,10 @@ class Pipeline:
                     self._count(window, outcome)
                     for event in hearing.take(window, outcome):
                         yield event
-        except TooLarge as error:
+        except TooLarge:
             if hearing.channel is None:
                 raise
-            told = f"{error.message}: that is what each of {hearing.request.lease.channels} channels may take"
-            raise TooLarge(told, code=error.code, param=error.param) from None
+            raise _too_long(self._limits.max_audio_seconds, hearing.request.lease.channels) from None
 
     async def _recognized(
         self, cut: AsyncGenerator[Window], hearing: Hearing
@@ -197,7 +198,7 @@ class Pipeline:
         if ticket is None:
             return window, Recognized(None, ())
         hearing.request.observation.stage = "queue" if self._scheduler.waits(ticket) else "engine"
-        with anyio.CancelScope(deadline=ticket.deadline_seconds):
+        with anyio.CancelScope(deadline=ticket.share.deadline_seconds):
             try:
                 return window, spoken(await self._scheduler.result(ticket))
             except Exception:  # whatever breaks in an engine is that window's failure
@@ -210,6 +211,12 @@ class Pipeline:
             self._metrics.audio("in", kind, seconds)
         if outcome and outcome.cut:
             log.warning("decoder_bound_reached", window_seconds=round(window.seconds, 3))
+
+
+def _too_long(max_audio_seconds: float, channels: int) -> TooLarge:
+    return TooLarge(
+        f"{channels} channels are longer together than {max_audio_seconds:g} s", code="audio_too_long", param="file"
+    )
 
 
 def _decoding(decoded: Generator[Pcm], parent: Span) -> Generator[Pcm]:

@@ -27,10 +27,16 @@ Decode = Callable[[Sequence[Attempt]], Awaitable[Sequence[Recognized | Attempt]]
 
 @dataclass(slots=True, eq=False)
 class Share:
-    """One request's part of the engine: how many of its windows are inside, and what it has left to be heard."""
+    """
+    One request's part of the engine: how many of its windows are inside.
+
+    What it has left to be heard, and its deadline on the clock of the event loop, are as its newest window told them:
+    its windows keep their order.
+    """
 
     inside: int = 0
     remaining_seconds: float = 0.0
+    deadline_seconds: float = math.inf
 
 
 @dataclass(slots=True, eq=False)
@@ -38,14 +44,12 @@ class Ticket:
     """
     A window in the line, or in the engine, until `result` is set or `error` is.
 
-    *observation* is that of its request, *span* its own, *queue_span* that of its place in the line;
-    *deadline_seconds* is on the clock of the event loop.
+    *observation* is that of its request, *span* its own, *queue_span* that of its place in the line.
     """
 
     attempt: Attempt
     share: Share
     audio_seconds: float
-    deadline_seconds: float
     number: int
     observation: Observation = field(default_factory=Observation)
     span: Span = NO_SPAN
@@ -72,12 +76,6 @@ class Ticket:
         if self.observation.stage == "queue":
             self.observation.stage = "engine"
 
-    def leave_engine(self) -> None:
-        """Its request stands in the line again, unless another of its windows is inside."""
-        self.share.inside -= 1
-        if self.observation.stage == "engine" and not self.share.inside:
-            self.observation.stage = "queue"
-
     def answer(self) -> Recognized:
         """The result; raises what the engine raised."""
         if self.error is not None:
@@ -97,7 +95,7 @@ def _fewest_left(ticket: Ticket) -> tuple[float, ...]:
 
 
 def _deadline_next(ticket: Ticket) -> tuple[float, ...]:
-    return ticket.deadline_seconds, ticket.number
+    return ticket.share.deadline_seconds, ticket.number
 
 
 def _unwatched(*_: object) -> None:
@@ -179,8 +177,8 @@ class Scheduler:
         deadline_seconds: float,
     ) -> Ticket:
         """Put a window of *audio_seconds* into the line; *remaining_seconds* of its request are still to be heard."""
-        share.remaining_seconds = remaining_seconds
-        ticket = Ticket(attempt, share, audio_seconds, deadline_seconds, next(self._numbers))
+        share.remaining_seconds, share.deadline_seconds = remaining_seconds, deadline_seconds
+        ticket = Ticket(attempt, share, audio_seconds, next(self._numbers))
         ticket.observation = current()
         ticket.span = ticket.observation.span.child("window", {"speech.audio_seconds": audio_seconds})
         self._enqueue(ticket)
@@ -248,7 +246,7 @@ class Scheduler:
         finally:
             span.end()
             for ticket in batch:
-                ticket.leave_engine()
+                ticket.share.inside -= 1
             self._wake()
         compute_seconds = anyio.current_time() - started_seconds
         audio_seconds = sum(ticket.audio_seconds for ticket in batch)
@@ -285,8 +283,10 @@ class Scheduler:
         """One more call, if anybody still waits for it."""
         if ticket.dropped:
             self._on_end(ticket)
-        else:
-            self._enqueue(ticket)
+            return
+        if ticket.observation.stage == "engine" and not ticket.share.inside:
+            ticket.observation.stage = "queue"
+        self._enqueue(ticket)
 
     def _end(self, ticket: Ticket) -> None:
         ticket.done.set()

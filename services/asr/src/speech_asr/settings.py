@@ -55,6 +55,7 @@ class AsrSettings(ServiceSettings):
         default=10,
         ge=10,
         le=30,
+        multiple_of=10,
         description="short speech is padded to this, not to 30 s, in steps of 10 s",
     )
     engine_seconds: float = Field(

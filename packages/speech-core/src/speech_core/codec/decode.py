@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -200,24 +201,26 @@ def _resampled(
 
 
 def _frames(container: InputContainer) -> Generator[av.AudioFrame]:
-    stream, damaged, last = container.streams.audio[0], 0, None
+    stream, damaged, lost, last = container.streams.audio[0], 0, 0, None
     for count, packet in enumerate(container.demux(stream)):
         try:
-            for last in stream.codec_context.decode(packet):
-                yield last
+            for frame in stream.codec_context.decode(packet):
+                if last is not None and lost:  # what follows keeps its place in time
+                    yield from repeat(_silence_like(last), lost)
+                last, lost = frame, 0
+                yield frame
         except av_error.InvalidDataError as error:
-            damaged += 1
+            damaged, lost = damaged + 1, lost + 1
             if damaged > max(_FORGIVEN_PACKETS, count // _FORGIVEN_ONE_IN):
                 raise _bad_audio("the audio is damaged") from error
-            if last is not None and packet.size:  # what follows keeps its place in time
-                yield _silence_like(last)
 
 
 def _silence_like(frame: av.AudioFrame) -> av.AudioFrame:
     silent = av.AudioFrame(frame.format.name, frame.layout.name, frame.samples)
     silent.sample_rate = frame.sample_rate
+    zero = b"\x80" if frame.format.name.startswith("u8") else b"\0"
     for plane in silent.planes:
-        plane.update(bytes(plane.buffer_size))
+        plane.update(zero * plane.buffer_size)
     return silent
 
 

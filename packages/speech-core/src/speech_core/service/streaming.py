@@ -41,17 +41,18 @@ class ClosingResponse(StreamingResponse):
 
 async def begun(parts: AsyncGenerator[T]) -> AsyncGenerator[T]:
     """*parts* with the first one made by now, so that what fails before it is still an ordinary error."""
-    try:
-        first = await anext(parts, _END)
-    except BaseException:
-        await parts.aclose()
-        raise
-    return parts if first is _END else _resumed(cast("T", first), parts)
+    resumed = _resumed(parts)
+    await anext(resumed)
+    return cast("AsyncGenerator[T]", resumed)
 
 
-async def _resumed(first: T, parts: AsyncGenerator[T]) -> AsyncGenerator[T]:
+async def _resumed(parts: AsyncGenerator[T]) -> AsyncGenerator[T | None]:
+    """None once the first one is made; from then on, closing this closes *parts*."""
     async with aclosing(parts):
-        yield first
+        first = await anext(parts, _END)
+        yield None
+        if first is not _END:
+            yield cast("T", first)
         async for part in parts:
             yield part
 

@@ -72,9 +72,10 @@ async def relay(request: Request, service: Service) -> Response:
         if answer.status == 503:  # by its code it is a refusal, or a failure
             raise await service.refusal(answer)
         account: Account = request.state.account
-        seen = _Seen(answer, account, _use(account, answer.headers))
+        seen = _Seen(answer, account)
         # A service that goes between the head of its answer and the rest has given none.
         body = await begun(_passed_on(service, answer, seen, stack.pop_all()))
+        seen.heard_seconds = _use(account, answer.headers)
     return ClosingResponse(body, answer.status, to_caller(answer.headers))
 
 
@@ -123,8 +124,8 @@ class _Seen:
     Of events, *heard_seconds* were counted at their beginning, when it may not be known how long the audio is.
     """
 
-    def __init__(self, answer: aiohttp.ClientResponse, account: Account, heard_seconds: float) -> None:
-        self._account, self._heard_seconds = account, heard_seconds
+    def __init__(self, answer: aiohttp.ClientResponse, account: Account) -> None:
+        self._account, self.heard_seconds = account, 0.0
         content_type = answer.headers.get("content-type", "")
         self._envelope = EnvelopeWatch(answer.status) if answer.status >= 400 else None
         self._events = ErrorWatch() if content_type.startswith("text/event-stream") else None
@@ -146,8 +147,8 @@ class _Seen:
         if self._envelope is not None:
             current().named(self._envelope.code)
         elif self._events is not None:
-            if (seconds := self._heard.audio_seconds) > self._heard_seconds:
-                self._account.heard(seconds - self._heard_seconds)
+            if (seconds := self._heard.audio_seconds) > self.heard_seconds:
+                self._account.heard(seconds - self.heard_seconds)
                 current().fields["audio_seconds"] = seconds
         elif (seconds := self._length.seconds) is not None:
             current().fields["audio_seconds"] = seconds
