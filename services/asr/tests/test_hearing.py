@@ -84,3 +84,10 @@ def test_a_header_that_proves_wrong_is_not_believed() -> None:
         told.append((lease.audio_seconds, hearing.left_seconds(window(number)), progress))
 
     assert told == [(25, 5, Progress(20, 25)), (40, 3600, Progress(40, None))]
+
+
+def test_silence_is_in_no_language(live) -> None:
+    url = f"{live.url}/v1/audio/transcriptions"
+    told = httpx.post(url, files={"file": ("a.wav", wav(silence(1)))}).json()
+
+    assert (told["text"], told["languages"]) == ("", [])

@@ -33,12 +33,6 @@ def test_json_is_the_text_and_what_it_cost(live, speech) -> None:
     assert answer.headers["x-audio-coverage"] == "transcribed=1.000; silent=0.000; failed=0.000"
 
 
-def test_silence_is_in_no_language(live) -> None:
-    told = post(live, wav(np.zeros(RATE_HZ, "<i2"))).json()
-
-    assert (told["text"], told["languages"]) == ("", [])
-
-
 def test_text_is_plain(live, speech) -> None:
     answer = post(live, speech, response_format="text")
 
